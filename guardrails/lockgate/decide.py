@@ -1,0 +1,240 @@
+"""Pure: results × rules → Verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lockgate.act import edit_for, unite
+from lockgate.exchange import Exchange, Side
+from lockgate.policy.conditions import Answer, ConditionFailure
+from lockgate.policy.plan import Plan, PlannedRule, request_facts
+from lockgate.verdict import Action, Failure, Finding, Flag, RuleOutcome, Verdict
+
+UNKNOWN_RULE = "unknown"
+"""The rule id under which the policy's `unknown:` reports."""
+
+
+@dataclass(slots=True)
+class RuleResult:
+    """What one rule's `use:` gave: findings, and what failed."""
+
+    findings: list[Finding] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+
+Results = dict[str, RuleResult]
+"""Rule id → its result. A rule without an entry found nothing."""
+
+_NONE = RuleResult()
+
+
+@dataclass(slots=True)
+class _Hit:
+    rule: PlannedRule
+    findings: list[Finding]
+
+
+def blank(plan: Plan, side: Side) -> Verdict:
+    return Verdict(side, plan.policy, plan.hash)
+
+
+def decide(
+    plan: Plan,
+    side: Side,
+    rules: Sequence[PlannedRule],
+    results: Mapping[str, RuleResult],
+    exchange: Exchange,
+    *,
+    choice: int | None = None,
+    unknown: Sequence[str] = (),
+) -> Verdict:
+    """Decide one side of an exchange; of a completion, one choice of it.
+
+    `unknown` are the pointers of what no lens knew.
+    """
+    verdict = blank(plan, side)
+    hits: list[_Hit] = []
+    failed: list[tuple[PlannedRule, list[Failure]]] = []
+    facts: dict[str, object] | None = None
+    for rule in rules:
+        result = results.get(rule.id, _NONE)
+        verdict.findings.extend(result.findings)
+        verdict.failures.extend(result.failures)
+        if rule.condition is not None:
+            facts = facts if facts is not None else request_facts(exchange, side)
+            value = rule.condition.evaluate(_answers(rule, result), facts)
+            if isinstance(value, ConditionFailure):
+                failures = result.failures or [_condition_failure(rule, choice)]
+                if not result.failures:
+                    verdict.failures.extend(failures)
+                failed.append((rule, failures))
+            elif value:
+                hits.append(_Hit(rule, result.findings))
+                _keep_cut(result, failed, rule)
+        elif result.findings:
+            hits.append(_Hit(rule, result.findings))
+            _keep_cut(result, failed, rule)
+        elif result.failures:
+            failed.append((rule, result.failures))
+    hits, failed = _permit(verdict, hits, failed, choice)
+    _apply(verdict, hits, choice)
+    _fail(verdict, failed, choice)
+    if unknown:
+        _unknown(verdict, plan, unknown, choice)
+    return verdict
+
+
+def _keep_cut(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
+    """A match that was cut at its width is a finding and a failure: the rest of it was not covered by an edit."""
+    cut = [failure for failure in result.failures if failure.reason == "too_wide"]
+    if cut and rule.action is Action.REWRITE:
+        failed.append((rule, cut))
+
+
+def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
+    return Failure("when", "condition", rule=rule.id, choice=choice, on_error=rule.on_error)
+
+
+def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
+    """What each detector of the rule's `use:` answered; None for one that failed."""
+    down = {failure.detector for failure in result.failures if failure.reason != "too_wide"}
+    answers: dict[str, Answer | None] = {}
+    for use in rule.uses:
+        if use.kind in down:
+            answers[use.kind] = None
+            continue
+        mine = [finding for finding in result.findings if finding.detector == use.kind]
+        labels: dict[str, float] = {}
+        for finding in mine:
+            labels[finding.label] = max(finding.score, labels.get(finding.label, 0.0))
+        answers[use.kind] = Answer(score=max(labels.values(), default=0.0), labels=labels, count=len(mine))
+    return answers
+
+
+def _permit(
+    verdict: Verdict,
+    hits: list[_Hit],
+    failed: list[tuple[PlannedRule, list[Failure]]],
+    choice: int | None,
+) -> tuple[list[_Hit], list[tuple[PlannedRule, list[Failure]]]]:
+    permits = [hit.rule for hit in hits if hit.rule.permit]
+    if not permits:
+        return hits, failed
+    kept: list[_Hit] = []
+    for hit in hits:
+        by = next((p for p in permits if p is not hit.rule and _wins(p, hit.rule) and hit.rule.id in p.permit), None)
+        if by is None and hit.findings:
+            labels = {label: p for p in permits if p is not hit.rule and _wins(p, hit.rule) for label in p.permit}
+            rest = [finding for finding in hit.findings if finding.label not in labels]
+            if not rest:
+                by = labels[hit.findings[0].label]
+            hit.findings = rest
+        if by is None:
+            kept.append(hit)
+        else:
+            verdict.rules.append(_permitted(hit.rule, by, choice))
+    still: list[tuple[PlannedRule, list[Failure]]] = []
+    for rule, failures in failed:
+        by = next((p for p in permits if _wins(p, rule) and rule.id in p.permit), None)
+        if by is None:
+            still.append((rule, failures))
+        else:
+            verdict.rules.append(_permitted(rule, by, choice))
+    return kept, still
+
+
+def _wins(permit: PlannedRule, rule: PlannedRule) -> bool:
+    """The higher priority wins; of equal ones the nearer file, the permit's own file included."""
+    if rule.final:
+        return False
+    if permit.priority != rule.priority:
+        return permit.priority > rule.priority
+    return permit.layer <= rule.layer
+
+
+def _permitted(rule: PlannedRule, by: PlannedRule, choice: int | None) -> RuleOutcome:
+    return RuleOutcome(rule.id, rule.action, "permitted", principle=by.principle, by=by.id, choice=choice)
+
+
+def _apply(verdict: Verdict, hits: list[_Hit], choice: int | None) -> None:
+    refusing = [hit for hit in hits if hit.rule.action is Action.REFUSE]
+    for hit in hits:
+        rule = hit.rule
+        verdict.rules.append(RuleOutcome(rule.id, rule.action, "applied", principle=rule.principle, choice=choice))
+        verdict.action = max(verdict.action, rule.action)
+        verdict.flags.extend(Flag(name, text, rule.id, choice) for name, text in rule.flags)
+        if rule.flags:
+            verdict.action = max(verdict.action, Action.FLAG)
+    if refusing:
+        strongest = max(refusing, key=lambda hit: hit.rule.priority)
+        refuse(verdict, strongest.rule, strongest.findings[0].where if strongest.findings else "", choice)
+        return
+    verdict.edits = unite(
+        edit_for(hit.rule, finding)
+        for hit in hits
+        if hit.rule.rewrite is not None
+        for finding in hit.findings
+        if finding.span is not None
+    )
+
+
+def refuse(verdict: Verdict, rule: PlannedRule, where: str, choice: int | None) -> None:
+    """Make `verdict` a refusal by `rule`."""
+    assert rule.refusal is not None
+    verdict.action = Action.REFUSE
+    verdict.message = rule.refusal.message
+    verdict.status = rule.refusal.status
+    verdict.where = where
+    verdict.edits = []
+    if choice is not None:
+        verdict.refused_choices[choice] = rule.refusal.message
+
+
+def _fail(verdict: Verdict, failed: list[tuple[PlannedRule, list[Failure]]], choice: int | None) -> None:
+    for rule, failures in failed:
+        if not any(o.rule == rule.id and o.choice == choice for o in verdict.rules):
+            verdict.rules.append(RuleOutcome(rule.id, rule.action, "failed", principle=rule.principle, choice=choice))
+        if rule.on_error == "refuse":
+            verdict.unavailable = verdict.action is not Action.REFUSE
+        elif rule.on_error == "flag":
+            verdict.action = max(verdict.action, Action.FLAG)
+            names = ", ".join(sorted({failure.detector for failure in failures}))
+            verdict.flags.append(Flag("unverified", f"A check could not be made ({names}).", rule.id, choice))
+        else:
+            verdict.failed_open += 1
+
+
+def _unknown(verdict: Verdict, plan: Plan, unknown: Sequence[str], choice: int | None) -> None:
+    if plan.unknown == "allow":
+        return
+    action = Action.FLAG if plan.unknown == "flag" else Action.REFUSE
+    verdict.rules.append(RuleOutcome(UNKNOWN_RULE, action, "applied", choice=choice))
+    verdict.action = max(verdict.action, action)
+    if action is Action.FLAG:
+        verdict.flags.append(Flag("unverified", "A part of this exchange could not be read.", UNKNOWN_RULE, choice))
+        return
+    verdict.message = "The request has a part that this policy can't check, and the policy refuses such parts."
+    verdict.where = unknown[0]
+    verdict.status = 400
+    verdict.edits = []
+    if choice is not None:
+        verdict.refused_choices[choice] = verdict.message
+
+
+def merge(verdicts: Iterable[Verdict], into: Verdict) -> Verdict:
+    """Verdicts of an answer's choices → the answer's."""
+    for verdict in verdicts:
+        into.action = max(into.action, verdict.action)
+        into.rules.extend(verdict.rules)
+        into.findings.extend(verdict.findings)
+        into.edits.extend(verdict.edits)
+        into.flags.extend(verdict.flags)
+        into.failures.extend(verdict.failures)
+        into.coverage.merge(verdict.coverage)
+        into.unavailable = into.unavailable or verdict.unavailable
+        into.failed_open += verdict.failed_open
+        into.refused_choices.update(verdict.refused_choices)
+        if verdict.message and not into.message:
+            into.message, into.status, into.where = verdict.message, verdict.status, verdict.where
+    return into

@@ -1,0 +1,392 @@
+"""Python's pattern syntax, made ready for a linear-time engine and for streams.
+
+The standard library's own parser reads a pattern; we write it again, in RE2's syntax, in three forms:
+
+- `full`: every repeat bounded, so that no match is wider than the row's `max_width`;
+- `loose`: the same with its large repeats unbounded, a superset that costs the set engine far fewer states;
+- `live`: matches the *reversed* end of a text exactly where that end could still grow into a match. A stream may
+  let everything go that stands before it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from re import _constants as sre  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+
+from lockgate.errors import PatternError
+from lockgate.normalise import fold
+
+_LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
+_RE2_REPEAT_LIMIT = 1000
+_FOLDED_RANGE_LIMIT = 4096
+_UNSUPPORTED = {
+    "ASSERT": "look-around",
+    "ASSERT_NOT": "look-around",
+    "GROUPREF": "a back-reference",
+    "GROUPREF_EXISTS": "a conditional group",
+    "ATOMIC_GROUP": "an atomic group",
+    "POSSESSIVE_REPEAT": "a possessive repeat",
+}
+_CATEGORIES = {
+    "CATEGORY_DIGIT": "0-9",
+    "CATEGORY_NOT_DIGIT": r"^0-9",
+    "CATEGORY_SPACE": r"\t\n\v\f\r ",
+    "CATEGORY_NOT_SPACE": r"^\t\n\v\f\r ",
+    "CATEGORY_WORD": r"\pL\pN_",
+    "CATEGORY_NOT_WORD": r"^\pL\pN_",
+}
+_ASSERTIONS = {
+    "AT_BEGINNING": "^",
+    "AT_BEGINNING_STRING": r"\A",
+    "AT_END": "$",
+    "AT_END_STRING": r"\z",
+    "AT_BOUNDARY": r"\b",
+    "AT_NON_BOUNDARY": r"\B",
+}
+_MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": r"\B"}
+
+
+@dataclass(frozen=True, slots=True)
+class Char:
+    """One character out of a class, written as RE2 reads it. `ascii`: it can only be an ASCII character."""
+
+    re2: str
+    ascii: bool
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """A zero-width assertion."""
+
+    re2: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    item: Node
+    low: int
+    high: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    item: Node
+
+
+Node = Char | At | Seq | Alt | Repeat | Capture
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pattern in its three forms. `width`: the most characters a match can have. `left`/`right`: the pattern begins
+    / ends with a word boundary, to be checked against Unicode's letters as well, which RE2 does not."""
+
+    full: str
+    loose: str
+    live: str
+    width: int
+    left: bool
+    right: bool
+    captures: bool
+
+
+def prepare(pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True) -> Prepared:
+    """Read `pattern` and write its forms. Raises PatternError for what can't be run in linear time or is too wide."""
+    try:
+        tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
+    except (re.error, OverflowError, RecursionError) as error:
+        problem = getattr(error, "msg", str(error))
+        raise PatternError(f"the pattern can't be read: {problem}", hint=_position(error)) from None
+    flags = tree.state.flags
+    node = _Reader(flags, folded=folded).sequence(tree)
+    captures = _captures(node)
+    if captures > 1:
+        raise PatternError(
+            f"the pattern has {captures} capturing groups", hint="keep one, for the span to report; write (?:…)"
+        )
+    if _least(node) == 0:
+        raise PatternError("the pattern can match nothing at all", hint="make at least one part of it necessary")
+    left, right, node = _edges(node)
+    cap = _cap(node, max_width)
+    wide = _width(node, cap)
+    head = "(?" + ("i" if flags & re.IGNORECASE else "") + ("m" if flags & re.MULTILINE else "")
+    head = head + ":" if len(head) > len("(?") else "(?:"
+    return Prepared(
+        full=f"{head}{_emit(node, cap)})",
+        loose=f"{head}{_emit(node, None)})",
+        live=f"{head}{_live(node, cap, ends_in_boundary=right)})",
+        width=wide,
+        left=left,
+        right=right,
+        captures=captures == 1,
+    )
+
+
+def _position(error: Exception) -> str:
+    position = getattr(error, "pos", None)
+    return f"at character {position} of the pattern" if position is not None else ""
+
+
+class _Reader:
+    """The parser's tree → ours, with the pattern's own letters folded as the text will be."""
+
+    def __init__(self, flags: int, *, folded: bool) -> None:
+        self._dot_all = bool(flags & re.DOTALL)
+        self._folded = folded
+
+    def sequence(self, tree: Any) -> Node:
+        items = [self._node(op, value) for op, value in tree]
+        return items[0] if len(items) == 1 else Seq(tuple(items))
+
+    def _node(self, op: Any, value: Any) -> Node:
+        name = str(op)
+        if name in _UNSUPPORTED:
+            raise PatternError(
+                f"the pattern uses {_UNSUPPORTED[name]}, which can't be matched in linear time",
+                hint="match the surroundings too and put the part to report in one (…) group",
+            )
+        if op is sre.LITERAL:
+            return self._literal(value)
+        if op is sre.NOT_LITERAL:
+            return Char(f"[^{_escape(value)}]", ascii=False)
+        if op is sre.ANY:
+            return Char("(?s:.)" if self._dot_all else r"[^\n]", ascii=False)
+        if op is sre.IN:
+            return self._set(value)
+        if op is sre.BRANCH:
+            return Alt(tuple(self.sequence(branch) for branch in value[1]))
+        if op is sre.SUBPATTERN:
+            return self._group(*value)
+        if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
+            low, high, item = value
+            return Repeat(self.sequence(item), low, None if high is sre.MAXREPEAT else high)
+        if op is sre.AT:
+            return At(_ASSERTIONS[str(value)])
+        raise PatternError(f"the pattern uses {name.lower()}, which is not supported")
+
+    def _group(self, group: int | None, add: int, remove: int, item: Any) -> Node:
+        if add or remove:
+            raise PatternError(
+                "the pattern sets flags for a part of itself", hint="set them for the whole, as (?i) at its start"
+            )
+        inner = self.sequence(item)
+        return Capture(inner) if group is not None else inner
+
+    def _literal(self, code: int) -> Node:
+        text = fold(chr(code)) if self._folded else chr(code)
+        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii()) for c in text)
+        return chars[0] if len(chars) == 1 else Seq(chars)
+
+    def _set(self, items: list[tuple[Any, Any]]) -> Node:
+        negated = items[0][0] is sre.NEGATE
+        parts: list[str] = []
+        plain = True
+        for op, value in items[1:] if negated else items:
+            if op is sre.LITERAL:
+                text = fold(chr(value)) if self._folded else chr(value)
+                parts.extend(_escape(ord(c)) for c in text or chr(value))
+                plain = plain and (text or chr(value)).isascii()
+            elif op is sre.RANGE:
+                parts.extend(self._range(*value))
+                plain = plain and value[1] < 0x80
+            else:
+                text = _CATEGORIES[str(value)]
+                if text.startswith("^") and (negated or len(items) > 1):
+                    raise PatternError(
+                        "the pattern mixes a negated class such as \\D into a set", hint="write the characters out"
+                    )
+                if text.startswith("^"):
+                    return Char(f"[{text}]", ascii=False)
+                parts.append(text)
+                plain = plain and "\\p" not in text
+        return Char(f"[{'^' if negated else ''}{''.join(parts)}]", ascii=plain and not negated)
+
+    def _range(self, low: int, high: int) -> list[str]:
+        parts = [f"{_escape(low)}-{_escape(high)}"]
+        if self._folded and high >= 0x80 and high - low <= _FOLDED_RANGE_LIMIT:
+            images = {c for code in range(low, high + 1) for c in fold(chr(code)) if not low <= ord(c) <= high}
+            parts.extend(_escape(ord(c)) for c in sorted(images))
+        return parts
+
+
+def _escape(code: int) -> str:
+    char = chr(code)
+    if char.isascii() and (char.isalnum() or char in " _"):
+        return char
+    return f"\\x{{{code:x}}}"
+
+
+def _captures(node: Node) -> int:
+    match node:
+        case Capture(item):
+            return 1 + _captures(item)
+        case Seq(items) | Alt(items):
+            return sum(map(_captures, items))
+        case Repeat(item):
+            return _captures(item)
+        case _:
+            return 0
+
+
+def _edges(node: Node) -> tuple[bool, bool, Node]:
+    """Whether the pattern begins and ends with ``\\b``; that of an edge whose character may be non-ASCII is taken out,
+    since RE2 knows only ASCII words there: the scanner checks it instead."""
+    if not isinstance(node, Seq):
+        return False, False, node
+    items = list(node.items)
+    boundary = At(r"\b")
+    left = bool(items) and items[0] == boundary
+    right = len(items) > 1 and items[-1] == boundary
+    if right and not _edge_ascii(items[-2], last=True):
+        items.pop()
+    if left and len(items) > 1 and not _edge_ascii(items[1], last=False):
+        items.pop(0)
+    return left, right, Seq(tuple(items))
+
+
+def _edge_ascii(node: Node, *, last: bool) -> bool:
+    match node:
+        case Char(ascii=plain):
+            return plain
+        case At():
+            return False
+        case Capture(item) | Repeat(item):
+            return _edge_ascii(item, last=last)
+        case Alt(items):
+            return all(_edge_ascii(item, last=last) for item in items)
+        case Seq(items):
+            # A part that may be empty lets its neighbour be the edge: then all are looked at.
+            return bool(items) and all(_edge_ascii(item, last=last) for item in items)
+
+
+def _width(node: Node, cap: int) -> int:
+    match node:
+        case Char():
+            return 1
+        case At():
+            return 0
+        case Capture(item):
+            return _width(item, cap)
+        case Seq(items):
+            return sum(_width(item, cap) for item in items)
+        case Alt(items):
+            return max((_width(item, cap) for item in items), default=0)
+        case Repeat(item, low, high):
+            return _width(item, cap) * (max(low, cap) if high is None else high)
+
+
+def _least(node: Node) -> int:
+    """The fewest characters a match can have."""
+    match node:
+        case Char():
+            return 1
+        case At():
+            return 0
+        case Capture(item):
+            return _least(item)
+        case Seq(items):
+            return sum(map(_least, items))
+        case Alt(items):
+            return min(map(_least, items), default=0)
+        case Repeat(item, low):
+            return _least(item) * low
+
+
+def _cap(node: Node, max_width: int) -> int:
+    """The most copies that each unbounded repeat may have, for no match to be wider than `max_width` + 1 characters.
+    The one more tells a match that ends there from one that was cut."""
+    least = _width(node, 0)
+    if least > max_width:
+        raise PatternError(
+            f"the pattern can match {least} characters, more than its max_width of {max_width}",
+            hint=f"set max_width: {least}, or bound its repeats",
+        )
+    low, high = 0, max_width + 1
+    while low < high:
+        middle = (low + high + 1) // 2
+        if _width(node, middle) <= max_width + 1:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _times(text: str, low: int, high: int | None) -> str:
+    """`text` repeated. RE2 takes at most 1,000 copies of one thing, so larger counts are written in parts."""
+    if high is None:
+        if low > _RE2_REPEAT_LIMIT:
+            return _times(text, _RE2_REPEAT_LIMIT, _RE2_REPEAT_LIMIT) + _times(text, low - _RE2_REPEAT_LIMIT, None)
+        return f"(?:{text})" + {0: "*", 1: "+"}.get(low, f"{{{low},}}")
+    if high <= 0:
+        return ""
+    if high > _RE2_REPEAT_LIMIT:
+        first = min(low, _RE2_REPEAT_LIMIT)
+        return _times(text, first, _RE2_REPEAT_LIMIT) + _times(text, low - first, high - _RE2_REPEAT_LIMIT)
+    return f"(?:{text})" if low == high == 1 else f"(?:{text}){{{low},{high}}}"
+
+
+def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
+    """RE2's text of a node; `cap` None for the loose form."""
+    match node:
+        case Char(text):
+            return text
+        case At(text):
+            return _MIRROR[text] if reverse else text
+        case Capture(item):
+            inner = _emit(item, cap, reverse=reverse)
+            return f"(?:{inner})" if reverse or cap is None else f"({inner})"
+        case Seq(items):
+            return "".join(_emit(i, cap, reverse=reverse) for i in (reversed(items) if reverse else items))
+        case Alt(items):
+            return "(?:" + "|".join(_emit(i, cap, reverse=reverse) for i in items) + ")"
+        case Repeat(item, low, high):
+            inner = _emit(item, cap, reverse=reverse)
+            if cap is None:
+                return _times(inner, min(low, _LOOSE_FROM), None if high is None or high > _LOOSE_FROM else high)
+            return _times(inner, low, max(low, cap) if high is None else high)
+
+
+def _live(node: Node, cap: int, *, ends_in_boundary: bool) -> str:
+    """The reversed texts that are unfinished matches. A pattern that ends in a boundary is unfinished, too, when only
+    the next character is missing; where the scanner checks that boundary, the whole pattern is added here."""
+    unfinished = _unfinished(node, cap)
+    if ends_in_boundary and not (isinstance(node, Seq) and node.items and isinstance(node.items[-1], At)):
+        return f"(?:{unfinished}|{_emit(node, cap, reverse=True)})"
+    return unfinished
+
+
+def _unfinished(node: Node, cap: int) -> str:
+    """Reversed proper prefixes of what `node` matches, the empty one included."""
+    match node:
+        case Char() | At():
+            return ""
+        case Capture(item):
+            return _unfinished(item, cap)
+        case Alt(items):
+            forms = list(dict.fromkeys(_unfinished(item, cap) for item in items))
+            return "(?:" + "|".join(forms) + ")"
+        case Repeat(item, low, high):
+            most = max(low, cap) if high is None else high
+            return _unfinished(item, cap) + _times(_emit(item, cap, reverse=True), 0, most - 1)
+        case Seq(items):
+            if not items:
+                return ""
+            # From the back: either this item is unfinished, or it is whole and what follows it is.
+            text = _unfinished(items[-1], cap)
+            for item in reversed(items[:-1]):
+                text = f"(?:{_unfinished(item, cap)}|{text}{_emit(item, cap, reverse=True)})"
+            return text

@@ -1,0 +1,324 @@
+"""One linear-time pass over a text for all pattern rows of a plan.
+
+A set automaton (RE2) says in one pass which rows occur at all; only those are then searched for their spans. What a
+scan finds is a function of the text alone, and local: a finding depends on its own characters and on one neighbour on
+each side. That is what lets a stream be scanned in pieces (`cut`) with the result of the whole.
+
+Per row, matches are leftmost-longest and do not overlap; a candidate that its check rejects is passed over whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import re2
+
+from lockgate.detectors.protocol import PatternSpec
+from lockgate.detectors.regex import Prepared, prepare
+from lockgate.errors import LockgateError, PatternError
+from lockgate.normalise import Folded
+
+_MEMORY = 256 << 20
+_SPACED_WIDTH = 256
+_TAGS_WIDTH = 2048
+
+
+class ScanError(LockgateError):
+    """The engine ran out of memory over a text. Never read as "nothing found": the rules' `on_error` decides."""
+
+
+@dataclass(slots=True)
+class Match:
+    """Row `spec` matched original[start:end]. `too_wide`: it was cut at the row's `max_width`."""
+
+    spec: int
+    start: int
+    end: int
+    too_wide: bool = False
+
+
+@dataclass(slots=True)
+class Scan:
+    """`matches` are final and all of those before `cut`, in order. Nothing that comes after the text can change what
+    stands before `cut`, or needs more of it than its last character."""
+
+    matches: list[Match]
+    cut: int
+
+
+@dataclass(slots=True)
+class _Row:
+    index: int
+    spec: PatternSpec
+    form: Prepared
+    regex: re2._Regexp = field(repr=False)
+
+
+def _collapse(text: str) -> tuple[str, list[int]]:
+    """ "s e c r e t  w o r d" → "secret word": single separators vanish, wider ones become a space."""
+    out: list[str] = []
+    at: list[int] = []
+    gap = 0
+    for i, char in enumerate(text):
+        if char.isalnum():
+            if gap > 1:
+                out.append(" ")
+                at.append(i - 1)
+            out.append(char)
+            at.append(i)
+            gap = 0
+        else:
+            gap += 1
+    return "".join(out), at
+
+
+def _untag(text: str) -> tuple[str, list[int]]:
+    """Tag characters → the ASCII text that they spell, unseen."""
+    return "".join(chr(ord(char) - 0xE0000) for char in text), list(range(len(text)))
+
+
+VIEWS: tuple[PatternSpec, ...] = (
+    PatternSpec(
+        "view:spaced",
+        r"\b[A-Za-z0-9](?:[ ._*|/\-]{1,3}[A-Za-z0-9]){3,62}\b",
+        max_width=_SPACED_WIDTH,
+        expand=_collapse,
+    ),
+    PatternSpec(
+        "view:tags", "[\U000e0020-\U000e007e]{2,2048}", max_width=_TAGS_WIDTH, view="raw", expand=_untag
+    ),
+)
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.longest_match = True
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    return options
+
+
+class _Pass:
+    """The rows of one view: their set, their spans, their unfinished ends."""
+
+    def __init__(self, rows: Sequence[_Row]) -> None:
+        self.rows = rows
+        self._set = re2.Set.SearchSet(_options())
+        for row in rows:
+            self._set.Add(row.form.loose)
+        # Always matches. When the automaton runs out of memory the set answers with nothing, not even this.
+        self._alive = len(rows)
+        self._set.Add("(?s:.)")
+        self._set.Compile()
+        self.reach = max(row.form.width for row in rows) + 1
+        live = "|".join(dict.fromkeys(row.form.live for row in rows))
+        self._live = re2.compile(f"(?:{live})", _options())
+
+    def hits(self, encoded: bytes) -> list[int]:
+        found: list[int] = self._set.Match(encoded)
+        if self._alive not in found:
+            raise ScanError("the pattern set ran out of memory")
+        found.remove(self._alive)
+        return found
+
+    def live(self, text: str) -> int:
+        """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
+        tail = text[: -self.reach - 1 : -1]
+        match = self._live.match(tail.encode("utf-8", "replace"))
+        if match is None:
+            return len(text)
+        length = match.end()
+        if not tail.isascii():
+            length = len(tail.encode("utf-8", "replace")[:length].decode("utf-8"))
+        return len(text) - length
+
+
+class Scanner:
+    """All rows of a plan, compiled. Immutable, and safe to share between tasks.
+
+    Raises PatternError, naming the row's label, for a pattern that can't be compiled.
+    """
+
+    def __init__(self, specs: Sequence[PatternSpec]) -> None:
+        self.specs = tuple(specs)
+        rows = [_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
+        self._folded = _Pass([row for row in rows if row.spec.view == "folded"])
+        self._raw = _Pass([row for row in rows if row.spec.view == "raw"])
+        self.width = max(self._folded.reach, self._raw.reach)
+
+    def scan(self, text: str, *, start: int = 0, final: bool = True) -> Scan:
+        """Find all rows in text[start:]; what stands before `start` is context only.
+
+        `final` says that the text ends here. If it does not, `cut` is where the finished part ends; it never lies
+        inside a match. Raises ScanError.
+        """
+        found: list[Match] = []
+        bounds: list[tuple[int, int]] = []
+        folded = Folded(text)
+        if folded.text:
+            self._look(folded, self._folded, start, found, bounds)
+        if not text.isascii():
+            self._look(_Raw(text), self._raw, start, found, bounds)
+        cut = len(text)
+        if not final:
+            cut = self._cut(text, folded, start, bounds)
+            found = [match for match in found if match.start < cut]
+        return Scan(_united(found), cut)
+
+    def _cut(self, text: str, folded: Folded, start: int, bounds: list[tuple[int, int]]) -> int:
+        cut = len(text)
+        live = self._folded.live(folded.text)
+        if live < len(folded.text):
+            cut = folded.original(live)
+        if not text.isascii():
+            cut = min(cut, self._raw.live(text))
+        # Never inside a match. Those further left may straddle the cut that this gives, so they come after.
+        for low, high in sorted(bounds, key=lambda bound: -bound[1]):
+            if low < cut < high:
+                cut = low
+        while any(low < cut < high for low, high in bounds):
+            cut = min(low for low, high in bounds if low < cut < high)
+        return max(cut, start)
+
+    def _look(
+        self,
+        view: Folded | _Raw,
+        passed: _Pass,
+        start: int,
+        found: list[Match],
+        bounds: list[tuple[int, int]],
+    ) -> None:
+        encoded = view.text.encode("utf-8", "replace")
+        hits = passed.hits(encoded)
+        if not hits:
+            return
+        begin = view.folded(start) if start else 0
+        for hit in hits:
+            row = passed.rows[hit]
+            for low, high, first, last in _spans(row, view.text, encoded, begin):
+                if first == last:
+                    bounds.append((view.original(low), view.original_end(high)))
+                    continue
+                where = (view.original(first), view.original_end(last))
+                bounds.append((min(view.original(low), where[0]), max(view.original_end(high), where[1])))
+                if row.spec.expand is not None:
+                    found.extend(self._expanded(row, view.text[first:last], view, first))
+                else:
+                    found.append(Match(row.index, *where, too_wide=high - low > row.spec.max_width))
+
+    def _expanded(self, row: _Row, text: str, view: Folded | _Raw, offset: int) -> list[Match]:
+        """Read what a derived view says. One level deep: a view inside a view is not opened."""
+        assert row.spec.expand is not None
+        derived, at = row.spec.expand(text)
+        if not derived:
+            return []
+        encoded = derived.encode()
+        matches = []
+        for hit in self._folded.hits(encoded):
+            inner = self._folded.rows[hit]
+            if inner.spec.expand is not None:
+                continue
+            for low, high, first, last in _spans(inner, derived, encoded, 0):
+                if first == last:
+                    continue
+                span = view.original(offset + at[first]), view.original_end(offset + at[last - 1] + 1)
+                matches.append(Match(inner.index, *span, too_wide=high - low > inner.spec.max_width))
+        return matches
+
+
+class _Raw:
+    """A text that is its own view."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @staticmethod
+    def original(index: int) -> int:
+        return index
+
+    @staticmethod
+    def original_end(index: int) -> int:
+        return index
+
+    @staticmethod
+    def folded(offset: int) -> int:
+        return offset
+
+
+def _row(index: int, spec: PatternSpec) -> _Row:
+    try:
+        form = prepare(
+            spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=spec.view == "folded"
+        )
+        return _Row(index, spec, form, re2.compile(form.full, _options()))
+    except PatternError as error:
+        raise PatternError(f"{spec.label}: {error.problem}", where=error.where, hint=error.hint) from None
+    except re2.error as error:
+        raise PatternError(f"{spec.label}: the pattern can't be compiled: {error}") from None
+
+
+def _spans(row: _Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, int, int, int]]:
+    """(match start, match end, finding start, finding end) of a row in `text`, from character `begin` on. A candidate
+    that is rejected has an empty finding."""
+    spans: list[tuple[int, int, int, int]] = []
+    plain = len(encoded) == len(text)
+    group = 1 if row.form.captures else 0
+    position = begin if plain else len(text[:begin].encode("utf-8", "replace"))
+    known_bytes, known_chars = 0, 0
+
+    def chars(offset: int) -> int:
+        nonlocal known_bytes, known_chars
+        if plain:
+            return offset
+        if offset < known_bytes:
+            return len(encoded[:offset].decode("utf-8"))
+        known_chars += len(encoded[known_bytes:offset].decode("utf-8"))
+        known_bytes = offset
+        return known_chars
+
+    for match in row.regex.finditer(encoded, position):
+        low, high = match.span()
+        first, last = match.span(group) if group else (low, high)
+        low, first, last, high = chars(low), chars(first), chars(last), chars(high)
+        if first < 0 or not _bounded(row, text, low, high):
+            spans.append((low, high, low, low))
+            continue
+        if row.spec.validate is None:
+            spans.append((low, high, first, last))
+            continue
+        accepted = row.spec.validate(text, first, last)
+        spans.extend((low, high, a, b) for a, b in accepted)
+        if not accepted:
+            spans.append((low, high, low, low))
+    return spans
+
+
+def _bounded(row: _Row, text: str, low: int, high: int) -> bool:
+    if row.form.left and low > 0 and _word(text[low - 1]) == _word(text[low]):
+        return False
+    return not (row.form.right and high < len(text) and _word(text[high - 1]) == _word(text[high]))
+
+
+def _word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _united(matches: list[Match]) -> list[Match]:
+    """Overlapping matches of one row, as one: the same text may be found in two views."""
+    if len(matches) < 2:
+        return matches
+    out: list[Match] = []
+    last: dict[int, Match] = {}
+    for match in sorted(matches, key=lambda m: (m.start, m.spec)):
+        previous = last.get(match.spec)
+        if previous is not None and match.start < previous.end:
+            previous.end = max(previous.end, match.end)
+            previous.too_wide = previous.too_wide or match.too_wide
+            continue
+        match = replace(match)
+        last[match.spec] = match
+        out.append(match)
+    return out

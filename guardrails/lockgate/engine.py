@@ -1,0 +1,236 @@
+"""Runs a plan over whole texts: stages from cheap to dear, one deadline, failures as values.
+
+First all pattern rows, in one pass a text, without a task switch. Then, unless that already refused, the detectors
+that are code, at the same time, within the plan's deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from lockgate.decide import Results, RuleResult
+from lockgate.detectors.protocol import Detector
+from lockgate.detectors.scanner import ScanError
+from lockgate.exchange import Exchange, Segment
+from lockgate.gate import Due
+from lockgate.policy.plan import PlannedRule, SidePlan, Sweep, Use
+from lockgate.verdict import Action, Coverage, Failure, Finding, Reason
+from lockgate.windows import windows
+
+NOT_ADMITTED = "no rule looks at this kind of text"
+STOPPED_EARLY = "skipped: already refused"
+
+Pins = Mapping[str, Sequence[Finding]]
+"""Detector kind → its answer, instead of running it. Policy tests use this; `where` is filled in."""
+
+
+@dataclass(slots=True)
+class Looked:
+    """What the detectors said about one group of segments."""
+
+    results: Results = field(default_factory=dict)
+    coverage: Coverage = field(default_factory=Coverage)
+
+    def of(self, rule: str) -> RuleResult:
+        return self.results.setdefault(rule, RuleResult())
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine has no state of its own; `pins` replace detectors' answers in policy tests."""
+
+    pins: Pins = field(default_factory=dict)
+
+    async def look(
+        self,
+        side: SidePlan,
+        segments: Sequence[Segment],
+        exchange: Exchange,
+        *,
+        deadline: float,
+        active: frozenset[str] | None = None,
+    ) -> Looked:
+        """Look at whole segments. `deadline` in seconds; `active` are the rules that take part (None: all)."""
+        looked = Looked()
+        slow: dict[int, tuple[Use, list[PlannedRule], list[Segment]]] = {}
+        for segment in segments:
+            look = side.look(segment.role, segment.kind)
+            if look is None:
+                looked.coverage.skipped[segment.where] = NOT_ADMITTED
+                continue
+            looked.coverage.scanned[segment.where] = look.names
+            for sweep in (look.acting, look.watching):
+                if sweep is not None:
+                    self._sweep(sweep, segment, looked, active)
+            for rule, use in (*look.windowed, *look.whole):
+                if active is None or rule.id in active:
+                    _queue(slow, rule, use, segment)
+        self._pin(side, segments, looked)
+        if not slow:
+            return looked
+        if _refused(side, looked, active):
+            _skip(slow, looked)
+            return looked
+        await self._detect(slow, exchange, looked, deadline)
+        return looked
+
+    def _sweep(self, sweep: Sweep, segment: Segment, looked: Looked, active: frozenset[str] | None) -> None:
+        try:
+            scan = sweep.scanner.scan(segment.text)
+        except ScanError:
+            for row in sweep.asked:
+                for asked in row:
+                    _fail(looked, asked.rule, asked.kind, "crash", segment)
+            return
+        for match in scan.matches:
+            spec = sweep.scanner.specs[match.spec]
+            for asked in sweep.asked[match.spec]:
+                rule = asked.rule
+                if asked.kind in self.pins or (active is not None and rule.id not in active):
+                    continue
+                span = (match.start, match.end)
+                finding = Finding(asked.kind, spec.label, spec.score, segment.where, span, rule.id, segment.choice)
+                looked.of(rule.id).findings.append(finding)
+                if match.too_wide:
+                    _fail(looked, rule, asked.kind, "too_wide", segment)
+
+    def _pin(self, side: SidePlan, segments: Sequence[Segment], looked: Looked) -> None:
+        if not self.pins or not segments:
+            return
+        segment = segments[-1]
+        for rule in side.rules:
+            for use in rule.uses:
+                for finding in self.pins.get(use.kind, ()):
+                    placed = replace(finding, where=segment.where, rule=rule.id, choice=segment.choice)
+                    looked.of(rule.id).findings.append(placed)
+
+    async def _detect(
+        self,
+        slow: Mapping[int, tuple[Use, list[PlannedRule], list[Segment]]],
+        exchange: Exchange,
+        looked: Looked,
+        deadline: float,
+    ) -> None:
+        jobs = [job for job in slow.values() if job[0].kind not in self.pins]
+        answers = await asyncio.gather(
+            *(ask(use.detector, segments, exchange, deadline) for use, _, segments in jobs if not use.patterned)
+        )
+        for (use, rules, segments), answer in zip(jobs, answers, strict=True):
+            placed = {segment.where: segment for segment in segments}
+            for rule in rules:
+                if isinstance(answer, str):
+                    _fail(looked, rule, use.kind, answer, segments[0])
+                    continue
+                for finding in answer:
+                    segment = placed[finding.where]
+                    if rule.admits(segment.role, segment.kind):
+                        mine = replace(finding, detector=use.kind, rule=rule.id, choice=segment.choice)
+                        looked.of(rule.id).findings.append(mine)
+
+    async def look_at(
+        self, due: Due, where: str, choice: int | None, segment: Segment, exchange: Exchange, *, deadline: float
+    ) -> tuple[list[Finding], list[Failure]]:
+        """Look at one window of a stream. `segment` says whose text it is; findings come in channel offsets."""
+        findings: list[Finding] = []
+        failures: list[Failure] = []
+        window = replace(segment, text=due.text)
+        by_detector: dict[int, list[tuple[PlannedRule, Use]]] = {}
+        for rule, use in due.asked:
+            by_detector.setdefault(id(use.detector), []).append((rule, use))
+        answers = await asyncio.gather(
+            *(ask(pairs[0][1].detector, [window], exchange, deadline, whole=True) for pairs in by_detector.values())
+        )
+        for pairs, answer in zip(by_detector.values(), answers, strict=True):
+            for rule, use in pairs:
+                if isinstance(answer, str):
+                    failures.append(Failure(use.kind, answer, where, rule.id, choice, rule.on_error))
+                    continue
+                for finding in answer:
+                    span = _shifted(finding.span, due.start)
+                    findings.append(Finding(use.kind, finding.label, finding.score, where, span, rule.id, choice))
+        return findings, failures
+
+
+async def ask(
+    detector: object, segments: Sequence[Segment], exchange: Exchange, deadline: float, *, whole: bool = False
+) -> list[Finding] | Reason:
+    """One detector's answer, in offsets of the segments; or the reason why there is none.
+
+    A detector whose reach is a sentence gets windows, as segments whose `where` is ``pointer#start``; `whole` says
+    that the segments are windows already.
+    """
+    assert isinstance(detector, Detector)
+    pieces: dict[str, tuple[str, int]] = {}
+    asked: list[Segment] = list(segments)
+    if detector.reach.kind == "sentence" and not whole:
+        asked = []
+        for segment in segments:
+            for start, end in windows(segment.text):
+                name = f"{segment.where}#{start}"
+                pieces[name] = (segment.where, start)
+                asked.append(replace(segment, where=name, text=segment.text[start:end]))
+    try:
+        async with asyncio.timeout(deadline):
+            answer = await detector.detect(asked, exchange)
+    except TimeoutError:
+        return "timeout"
+    except Exception:  # noqa: BLE001 - whatever a detector raises is a failure of the guard, which the rule judges
+        return "crash"
+    found: list[Finding] = []
+    for finding in answer:
+        if not 0.0 <= finding.score <= 1.0:  # NaN is not within either
+            return "crash"
+        where, start = pieces.get(finding.where, (finding.where, 0))
+        found.append(replace(finding, where=where, span=_shifted(finding.span, start)))
+    return found
+
+
+def _shifted(span: tuple[int, int] | None, by: int) -> tuple[int, int] | None:
+    return None if span is None else (span[0] + by, span[1] + by)
+
+
+def _queue(
+    slow: dict[int, tuple[Use, list[PlannedRule], list[Segment]]], rule: PlannedRule, use: Use, segment: Segment
+) -> None:
+    _, rules, segments = slow.setdefault(id(use.detector), (use, [], []))
+    if rule not in rules:
+        rules.append(rule)
+    if not segments or segments[-1] is not segment:
+        segments.append(segment)
+
+
+def _fail(looked: Looked, rule: PlannedRule, kind: str, reason: Reason, segment: Segment) -> None:
+    failure = Failure(kind, reason, segment.where, rule.id, segment.choice, rule.on_error)
+    if failure not in looked.of(rule.id).failures:
+        looked.of(rule.id).failures.append(failure)
+
+
+def _refused(side: SidePlan, looked: Looked, active: frozenset[str] | None) -> bool:
+    """Whether a refusal is certain already, so that dearer detectors have nothing to add."""
+    if any(rule.permit for rule in side.rules):
+        return False
+    return any(
+        rule.action is Action.REFUSE
+        and rule.condition is None
+        and (active is None or rule.id in active)
+        and looked.results.get(rule.id, _EMPTY).findings
+        for rule in side.rules
+    )
+
+
+def _skip(slow: Mapping[int, tuple[Use, list[PlannedRule], list[Segment]]], looked: Looked) -> None:
+    for use, _, segments in slow.values():
+        for segment in segments:
+            names = tuple(n for n in looked.coverage.scanned.get(segment.where, ()) if n != use.kind)
+            looked.coverage.scanned.pop(segment.where, None)
+            if names:
+                looked.coverage.scanned[segment.where] = names
+            else:
+                looked.coverage.skipped[segment.where] = STOPPED_EARLY
+
+
+_EMPTY = RuleResult()
+
+

@@ -1,0 +1,79 @@
+"""What was said, by whom, and where it stands in the wire document."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Side = Literal["prompt", "completion"]
+Role = Literal["system", "user", "assistant", "tool", "upstream"]
+Kind = Literal["text", "tool_call", "tool_result", "tool_schema", "reasoning", "document"]
+
+SIDES: tuple[Side, ...] = ("prompt", "completion")
+ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool", "upstream")
+KINDS: tuple[Kind, ...] = ("text", "tool_call", "tool_result", "tool_schema", "reasoning", "document")
+
+
+@dataclass(slots=True)
+class Segment:
+    """One text of an exchange.
+
+    `where` is the JSON pointer (RFC 6901) of the string in its document; `choice` the index of the answer's choice
+    that it belongs to (None in a prompt). Offsets of findings count code points of `text`. A `fixed` text can be read
+    but not edited (the name of a tool, a schema's keys): a rewrite that would have to is a failure of its rule.
+    """
+
+    where: str
+    role: Role
+    kind: Kind
+    text: str
+    choice: int | None = None
+    fixed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who asks, and in what setting: what `request.*` shows to a condition."""
+
+    model: str = ""
+    user: str = ""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer.
+
+    `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
+    """
+
+    id: str
+    dialect: str
+    subject: Subject = field(default_factory=Subject)
+    stream: bool = False
+    choices: int = 1
+    prompt: list[Segment] = field(default_factory=list)
+    completion: list[Segment] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a lens saw in one document.
+
+    `segments` are the texts; `skipped` maps the pointer of each text-bearing place that is not read to the reason;
+    `unknown` lists the pointers of what the lens does not know (also in `skipped`, as ``unread: unknown``).
+    """
+
+    segments: list[Segment] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+
+    def skip(self, where: str, reason: str) -> None:
+        self.skipped[where] = reason
+
+    def unread(self, where: str) -> None:
+        """Record a place that no lens knows; the policy's `unknown:` judges it."""
+        self.skipped[where] = "unread: unknown"
+        self.unknown.append(where)
+
+

@@ -1,0 +1,256 @@
+"""The stream gate of one channel: a choice's content, its reasoning, one tool call's arguments. No I/O, no clock.
+
+    feed(text)   more text has come
+    due()        windows that detectors have to look at before they may leave
+    settle(…)    what they answered
+    flush()      the text has ended
+    cleared      how many characters, from the start of the channel, may leave
+    edits        what is replaced below `cleared`, in offsets of the channel
+
+What the gate lets through equals what the whole text would have been edited to, however it was cut into chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lockgate.act import edit_for, unite
+from lockgate.decide import Results, RuleResult
+from lockgate.detectors.scanner import Scan, ScanError
+from lockgate.normalise import last_visible
+from lockgate.policy.plan import Look, PlannedRule, Sweep, Use
+from lockgate.verdict import Action, Edit, Failure, Finding, Reason
+from lockgate.windows import borders
+
+_WATCH_BATCH = 1024  # a watching scan waits for this much text, since nothing waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A window [start, start + len(text)) that the detectors of `asked` have to look at."""
+
+    start: int
+    text: str
+    asked: tuple[tuple[PlannedRule, Use], ...]
+
+
+class _Tail:
+    """The part of a channel's text that a sweep has not finished with."""
+
+    __slots__ = ("base", "context", "pending", "sweep")
+
+    def __init__(self, sweep: Sweep) -> None:
+        self.sweep = sweep
+        self.base = 0  # channel offset of pending[0]
+        self.context = ""
+        self.pending = ""
+
+    def scan(self, *, final: bool) -> tuple[Scan, int]:
+        """Scan what is pending. The scan's offsets count from the context's start: add the second value."""
+        start = len(self.context)
+        scan = self.sweep.scanner.scan(self.context + self.pending, start=start, final=final)
+        return scan, self.base - start
+
+    def drop(self, count: int) -> None:
+        if not count:
+            return
+        gone = self.pending[:count]
+        self.context = last_visible(self.context + gone)
+        self.pending = self.pending[count:]
+        self.base += count
+
+
+class Gate:
+    """See the module. `where` is the pointer that findings carry; `active` the rules of this exchange that take part
+    (those whose condition on the request is false, or which are permitted beforehand, are left out)."""
+
+    def __init__(
+        self,
+        look: Look | None,
+        where: str,
+        choice: int | None,
+        *,
+        active: frozenset[str],
+        max_hold: int,
+        hold_limit: int,
+    ) -> None:
+        self.where = where
+        self.choice = choice
+        self.length = 0
+        self.edits: list[Edit] = []
+        self.results: Results = {}
+        self.refused: PlannedRule | None = None
+        self.failed_closed = False
+        self._look = look
+        self._active = active
+        self._max_hold = max_hold
+        self._hold_limit = hold_limit
+        self._ended = False
+        self._acting = _Tail(look.acting) if look is not None and look.acting is not None else None
+        self._watching = _Tail(look.watching) if look is not None and look.watching is not None else None
+        self._window_text = ""
+        self._window_base = 0
+        self._windows_cleared = 0
+        self._settled: dict[int, int] = {}  # settled windows that an earlier, unsettled one still blocks
+        self._due: list[Due] = []
+        self._whole = [] if look is not None and (look.holds or look.whole) else None
+        self._held = look is not None and look.holds
+        self._cleared = 0
+        self._stop: int | None = None
+
+    @property
+    def cleared(self) -> int:
+        return self._cleared
+
+    @property
+    def held(self) -> int:
+        """Characters that have come and may not leave yet."""
+        return self.length - self._cleared
+
+    @property
+    def text(self) -> str:
+        """The whole text so far; kept only where a rule judges the whole."""
+        return "".join(self._whole or ())
+
+    def feed(self, text: str) -> None:
+        if not text:
+            return
+        self.length += len(text)
+        self._take(text)
+        self._advance()
+
+    def flush(self) -> None:
+        """The channel has ended: what was undecided is decided as it stands."""
+        self._ended = True
+        self._advance()
+
+    def due(self) -> list[Due]:
+        due, self._due = self._due, []
+        return due
+
+    def settle(self, due: Due, findings: Sequence[Finding], failures: Sequence[Failure]) -> None:
+        """The answer for one window: findings (spans in channel offsets) and failures, each with its rule."""
+        rules = {rule.id: rule for rule, _ in due.asked}
+        fresh: list[Edit] = []
+        for finding in findings:
+            fresh.extend(self._found(rules[finding.rule], finding, start=due.start))
+        if fresh:
+            self.edits = unite([*self.edits, *fresh])
+        for failure in failures:
+            self._failed(rules[failure.rule], failure, start=due.start)
+        self._settled[due.start] = due.start + len(due.text)
+        while self._windows_cleared in self._settled:
+            self._windows_cleared = self._settled.pop(self._windows_cleared)
+        self._advance()
+
+    def release(self, edits: Sequence[Edit]) -> None:
+        """A rule that held the whole has been decided: everything may leave, with exactly these edits."""
+        self._held = False
+        self.edits = [edit for edit in edits if edit.where == self.where]
+        self._cleared = self.length
+
+    # The rest is how.
+
+    def _take(self, text: str) -> None:
+        if self._acting is not None:
+            self._acting.pending += text
+        if self._watching is not None:
+            self._watching.pending += text
+        if self._whole is not None:
+            self._whole.append(text)
+        if self._look is not None and self._look.windowed:
+            self._window_text += text
+
+    def _advance(self) -> None:
+        clear = self.length
+        if self._acting is not None:
+            self._sweep(self._acting)
+            clear = min(clear, self._acting.base)
+        watching = self._watching
+        if watching is not None and watching.pending and (self._ended or len(watching.pending) >= _WATCH_BATCH):
+            self._sweep(watching)
+        if self._look is not None and self._look.windowed:
+            self._cut_windows()
+            clear = min(clear, self._windows_cleared)
+        if self._held:
+            clear = 0
+            if self.length > self._hold_limit:
+                self._overflow([rule for rule in self._look.rules if rule.stream == "hold"] if self._look else [])
+        if self._stop is not None:
+            clear = min(clear, self._stop)
+        for edit in reversed(self.edits):
+            if edit.span[0] < clear < edit.span[1]:
+                clear = edit.span[0]
+        self._cleared = max(self._cleared, clear)
+
+    def _cut_windows(self) -> None:
+        assert self._look is not None
+        start = 0
+        for end in borders(self._window_text, final=self._ended):
+            self._due.append(Due(self._window_base + start, self._window_text[start:end], self._look.windowed))
+            start = end
+        self._window_text = self._window_text[start:]
+        self._window_base += start
+
+    def _sweep(self, tail: _Tail) -> None:
+        if not tail.pending:
+            return
+        try:
+            scan, shift = tail.scan(final=self._ended)
+        except ScanError:
+            for asked in {a.rule.id: a.rule for row in tail.sweep.asked for a in row}.values():
+                self._fail(asked, "crash", tail.base)
+            tail.drop(len(tail.pending))
+            return
+        fresh: list[Edit] = []
+        for match in scan.matches:
+            for asked in tail.sweep.asked[match.spec]:
+                if asked.rule.id not in self._active:
+                    continue
+                spec = tail.sweep.scanner.specs[match.spec]
+                span = (match.start + shift, match.end + shift)
+                finding = Finding(asked.kind, spec.label, spec.score, self.where, span, asked.rule.id, self.choice)
+                if match.too_wide:
+                    self._fail(asked.rule, "too_wide", span[0])
+                fresh.extend(self._found(asked.rule, finding, start=span[0]))
+        if fresh:
+            self.edits = unite([*self.edits, *fresh])
+        done = scan.cut + shift - tail.base
+        tail.drop(done)
+        if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
+            # What is still alive here can't be held any longer: it counts as found, under each rule's `on_error`.
+            self._overflow([asked.rule for row in tail.sweep.asked for asked in row])
+            tail.drop(len(tail.pending))
+
+    def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
+        self.results.setdefault(rule.id, RuleResult()).findings.append(finding)
+        if rule.stream in ("hold", "after"):
+            return []
+        if rule.action is Action.REFUSE:
+            self._refuse(rule, start)
+        elif rule.rewrite is not None and finding.span is not None:
+            return [edit_for(rule, finding)]
+        return []
+
+    def _refuse(self, rule: PlannedRule, start: int) -> None:
+        if self._stop is None or start < self._stop:
+            self._stop = start
+            self.refused = rule
+
+    def _overflow(self, rules: Sequence[PlannedRule]) -> None:
+        for rule in {rule.id: rule for rule in rules if rule.id in self._active}.values():
+            self._fail(rule, "too_wide", self._cleared)
+
+    def _fail(self, rule: PlannedRule, reason: Reason, start: int) -> None:
+        kind = rule.uses[0].kind if rule.uses else "when"
+        failure = Failure(kind, reason, self.where, rule.id, self.choice, rule.on_error)
+        self._failed(rule, failure, start=start)
+
+    def _failed(self, rule: PlannedRule, failure: Failure, *, start: int) -> None:
+        known = self.results.setdefault(rule.id, RuleResult()).failures
+        if failure not in known:
+            known.append(failure)
+        if rule.on_error == "refuse" and rule.acts and rule.stream != "after":
+            self.failed_closed = True
+            self._stop = start if self._stop is None else min(start, self._stop)

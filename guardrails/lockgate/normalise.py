@@ -1,0 +1,232 @@
+"""The text that a detector sees, with a map back to the original.
+
+Folding works character by character, so a stream folds exactly as the whole does, however it is cut:
+
+- compatibility forms are expanded (NFKC: full-width, mathematical, ligatures, circled letters),
+- invisible characters vanish (format characters, variation selectors, fillers, C0 controls),
+- accents of Latin, Greek and Cyrillic letters vanish, precomposed or combining,
+- look-alike letters become the ASCII letter that they resemble (a subset of Unicode's confusables, UTS 39),
+- digits of every script become 0-9, spaces become a space, typographic punctuation becomes ASCII.
+
+Case is kept. What pattern authors write is folded in the same way, so that words in any script still match.
+Spaced-out letters depend on more than one character: `scanner.py` reads them as a second view.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+# Each row: an ASCII character, then what looks like it. Greek, Cyrillic, Armenian, Cherokee, Latin small capitals and
+# other letters that NFKC leaves alone. Lower and upper case are separate rows, since case is kept.
+_LOOK_ALIKES = """
+a αаɑᴀ⍺ạ
+b ЬɓʙᏏƄ
+c сϲᴄⅽⲥ
+d ԁɗᴅⅾᏧ
+e еєҽᴇ℮ɛεёә
+f ſƒꜰẝϝ
+g ɡɢցǥ
+h һհʜᏂћ
+i іιıɩɪӏɨїΙ
+j јϳᴊ
+k κкᴋƙ
+l ⅼʟłƖǀ
+m мᴍⅿ
+n ոռɴηпղ
+o οоօᴏøσჿ०
+p рρᴘƿϱ
+q ԛգզ
+r гᴦʀɼ
+s ѕꜱʂƽ
+t τтᴛŧ
+u υսᴜʋц
+v νѵᴠⅴט
+w ԝѡωᴡɯшա
+x хχⅹ×ᕁ
+y уγʏүყ
+z ᴢʐƶᴣ
+A ΑАᎪꓮ𐊠
+B ΒВᏴꓐ
+C СϹᏟꓚⅭ
+D ᎠꓓĐⅮ
+E ΕЕᎬꓰЁЄ
+F ꓝϜҒ
+G ԌᏀꓖ
+H ΗНᎻꓧ
+I ІΙӀꓲЇ
+J ЈᎫꓙ
+K ΚКᏦꓗ
+L ᏞꓡⅬŁ
+M ΜМᎷꓟⅯ
+N ΝꓠИ
+O ΟОՕꓳØ
+P РΡᏢꓑ
+Q Ԛ
+R ᎡꓣЯ
+S ЅՏᏚꓢ
+T ΤТᎢꓔ
+U ՍꓴԱ
+V ѴᏙꓦ
+W ԜᎳꓪШ
+X ХΧꓫ
+Y ΥҮҰꓬУ
+Z ΖᏃꓜ
+' ‘’‚‛′ʹʻʼʽˈ＇`´
+" “”„‟″〃
+- ‐‑‒–—―−⁃﹘─ー
+. ·•∙․。｡
+, ‚、،
+/ ⁄∕
+: ː∶꞉
+* ∗⁎
+| ∣ǁ
+~ ∼˜
+< ‹
+> ›
+"""
+
+_KEEP_CONTROLS = frozenset("\t\n\r\v\f")
+_MARKS = ((0x0300, 0x036F), (0x0483, 0x0489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F))
+_IGNORABLE = (
+    (0x034F, 0x034F),
+    (0x115F, 0x1160),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),
+    (0xFFA0, 0xFFA0),
+    (0xE0000, 0xE0FFF),
+)
+_REGIONAL_A = 0x1F1E6
+_REGIONAL_Z = 0x1F1FF
+_SQUARED = ((0x1F130, 0x1F149), (0x1F150, 0x1F169), (0x1F170, 0x1F189))
+
+
+def _look_alikes() -> dict[int, str]:
+    table: dict[int, str] = {}
+    for line in _LOOK_ALIKES.strip().splitlines():
+        plain, others = line.split(" ", 1)
+        for other in others:
+            if not other.isascii():
+                table.setdefault(ord(other), plain)
+    return table
+
+
+def _within(code: int, ranges: Sequence[tuple[int, int]]) -> bool:
+    return any(low <= code <= high for low, high in ranges)
+
+
+class _FoldTable(dict[int, str]):
+    """Code point → folded text. Filled as characters are met, so that importing costs nothing."""
+
+    def __init__(self) -> None:
+        super().__init__((code, chr(code)) for code in range(0x80))
+        for code in (*range(0x20), 0x7F):
+            if chr(code) not in _KEEP_CONTROLS:
+                self[code] = ""
+        self._alike = _look_alikes()
+
+    def __missing__(self, code: int) -> str:
+        folded = self._fold(code)
+        self[code] = folded
+        return folded
+
+    def _fold(self, code: int) -> str:
+        char = chr(code)
+        category = unicodedata.category(char)
+        if category == "Cf" or _within(code, _IGNORABLE) or _within(code, _MARKS):
+            return ""
+        if category == "Cs":
+            return "\ufffd"
+        if category == "Nd":
+            return str(unicodedata.digit(char))
+        if category == "Zs":
+            return " "
+        if category in ("Zl", "Zp") or code == 0x85:
+            return "\n"
+        if code in self._alike:
+            return self._alike[code]
+        if _REGIONAL_A <= code <= _REGIONAL_Z:
+            return chr(ord("A") + code - _REGIONAL_A)
+        for low, high in _SQUARED:
+            if low <= code <= high:
+                return chr(ord("A") + code - low)
+        return "".join(map(self._plain, unicodedata.normalize("NFKC", char)))
+
+    def _plain(self, char: str) -> str:
+        if char.isascii():
+            return char
+        base = unicodedata.normalize("NFD", char)[0]
+        if base != char and unicodedata.name(base, "").startswith(("LATIN", "GREEK", "CYRILLIC")):
+            char = base
+        if _within(ord(char), _MARKS):
+            return ""
+        return self._alike.get(ord(char), char)
+
+
+_TABLE = _FoldTable()
+
+
+def fold(text: str) -> str:
+    """`text` as detectors see it."""
+    return text.translate(_TABLE)
+
+
+class Folded:
+    """A folded text and its way back.
+
+    `text` is the folded text. `original(i)` is the offset in the original of folded character i;
+    `original_end(j)` the offset just behind the original character that gave folded character j - 1.
+    """
+
+    __slots__ = ("_at", "_source", "text")
+
+    def __init__(self, source: str) -> None:
+        folded = source.translate(_TABLE)
+        self.text = folded
+        self._source = source
+        # An ASCII text of the same length has lost nothing: offsets are the same, and that is nearly every text.
+        self._at: list[int] | None = None
+        self._identity(folded)
+
+    def _identity(self, folded: str) -> None:
+        if len(folded) == len(self._source) and self._source.isascii():
+            self._at = []
+
+    def _offsets(self) -> list[int]:
+        if self._at is None:
+            self._at = [i for i, char in enumerate(self._source) for _ in _TABLE[ord(char)]]
+        return self._at
+
+    def original(self, index: int) -> int:
+        at = self._offsets()
+        if not at:
+            return index if self.text else len(self._source)
+        return at[index] if index < len(at) else len(self._source)
+
+    def original_end(self, index: int) -> int:
+        if index <= 0:
+            return 0
+        at = self._offsets()
+        return at[index - 1] + 1 if at else index
+
+    def folded(self, offset: int) -> int:
+        """How many folded characters the first `offset` original characters gave."""
+        at = self._offsets()
+        if not at:
+            return offset if self.text else 0
+        return sum(len(_TABLE[ord(char)]) for char in self._source[:offset])
+
+
+def last_visible(text: str) -> str:
+    """The shortest tail context that a scan of what follows needs: the last character that folds to something, and
+    the last character of all if that is another one. Empty for an empty text."""
+    if not text:
+        return ""
+    if _TABLE[ord(text[-1])]:
+        return text[-1]
+    for char in reversed(text):
+        if _TABLE[ord(char)]:
+            return char + text[-1]
+    return text[-1]

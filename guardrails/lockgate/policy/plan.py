@@ -1,0 +1,156 @@
+"""A compiled policy: what the engine runs. Immutable, and shared by every exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lockgate.detectors.protocol import Detector, PatternDetector
+from lockgate.detectors.scanner import Scanner
+from lockgate.exchange import Exchange, Kind, Role, Side
+from lockgate.policy.conditions import Condition
+from lockgate.verdict import Action
+
+OnError = Literal["refuse", "flag", "allow"]
+Judgement = Literal["allow", "flag", "refuse"]
+StreamClass = Literal["span", "window", "hold", "after"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    message: str
+    status: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What stands in a finding's place: `mode` redact → ``[LABEL]``, mask → ``*`` a character, remove → nothing,
+    replace → `text`."""
+
+    mode: Literal["redact", "mask", "remove", "replace"]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One detector, as a rule asks for it."""
+
+    kind: str
+    detector: PatternDetector | Detector
+
+    @property
+    def patterned(self) -> bool:
+        return isinstance(self.detector, PatternDetector)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedRule:
+    """One rule, ready to run. `priority` is its principle's; `layer` how near its file is (0 the policy's own file,
+    more for what it extends); `observes` means that it never holds a stream back."""
+
+    id: str
+    sides: frozenset[Side]
+    roles: frozenset[Role]
+    kinds: frozenset[Kind]
+    uses: tuple[Use, ...]
+    condition: Condition | None
+    action: Action
+    refusal: Refusal | None
+    rewrite: Rewrite | None
+    flags: tuple[tuple[str, str], ...]
+    on_error: OnError
+    permit: frozenset[str]
+    final: bool
+    principle: str
+    priority: int
+    layer: int
+    stream: StreamClass
+    where: str = ""
+
+    def admits(self, role: Role, kind: Kind) -> bool:
+        return role in self.roles and kind in self.kinds
+
+    @property
+    def acts(self) -> bool:
+        """It can stop or change text, so in a stream its verdict comes before the text does."""
+        return self.action >= Action.REWRITE
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Why a pattern row is in a scanner: rule and detector kind."""
+
+    rule: PlannedRule
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A scanner, and for each of its rows who asked for it."""
+
+    scanner: Scanner
+    asked: tuple[tuple[Asked, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What looks at the segments of one side, role and kind.
+
+    `acting` rows hold a stream until they are decided, `watching` rows only report. `windowed`, `holding`, `after`
+    are (rule, use) pairs of detectors that are code, by stream class; pattern rows of rules that hold the whole
+    answer are in `watching`, and the rule itself in `whole`.
+    """
+
+    rules: tuple[PlannedRule, ...]
+    acting: Sweep | None
+    watching: Sweep | None
+    windowed: tuple[tuple[PlannedRule, Use], ...]
+    whole: tuple[tuple[PlannedRule, Use], ...]
+    holds: bool
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SidePlan:
+    """The rules of one side. `looks` by (role, kind); a missing key means that no rule admits such a text."""
+
+    side: Side
+    rules: tuple[PlannedRule, ...]
+    looks: Mapping[tuple[Role, Kind], Look]
+
+    def look(self, role: Role, kind: Kind) -> Look | None:
+        return self.looks.get((role, kind))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A policy, compiled. `hash` names its merged content; `max_hold` and `hold_limit` are in characters; `deadline`
+    in seconds, for all detectors of one side together."""
+
+    policy: str
+    hash: str
+    prompt: SidePlan
+    completion: SidePlan
+    unknown: Judgement
+    unguarded: Literal["allow", "refuse"]
+    max_hold: int
+    hold_limit: int
+    deadline: float
+    sources: tuple[str, ...] = field(default=())
+
+    def side(self, side: Side) -> SidePlan:
+        return self.prompt if side == "prompt" else self.completion
+
+
+def request_facts(exchange: Exchange, side: Side) -> dict[str, object]:
+    """What `request.*` shows to a condition."""
+    subject = exchange.subject
+    return {
+        "model": subject.model,
+        "user": subject.user,
+        "tags": list(subject.tags),
+        "stream": exchange.stream,
+        "side": side,
+        "dialect": exchange.dialect,
+    }

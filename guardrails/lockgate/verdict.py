@@ -1,0 +1,203 @@
+"""What was found, what is done about it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal
+
+from lockgate.exchange import Side
+
+
+class Action(IntEnum):
+    """What happens to the exchange, mildest first. The maximum stands for the whole, in reports only."""
+
+    ALLOW = 0
+    FLAG = 1
+    REWRITE = 2
+    REFUSE = 3
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing a detector saw. It holds no text: `where` and `span` point to it.
+
+    `score` is 0..1. `span` is (start, end) in code points of the segment's original text, or None when the finding
+    is about the whole text. `rule` is the rule whose `use:` asked.
+    """
+
+    detector: str
+    label: str
+    score: float
+    where: str
+    span: tuple[int, int] | None = None
+    rule: str = ""
+    choice: int | None = None
+
+
+Reason = Literal["timeout", "crash", "overload", "too_wide", "condition", "uneditable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A detector or a condition that gave no answer. A value, not an exception: the rule's `on_error` decides."""
+
+    detector: str
+    reason: Reason
+    where: str = ""
+    rule: str = ""
+    choice: int | None = None
+    on_error: Literal["refuse", "flag", "allow"] = "refuse"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace `span` of the text at `where` by `replacement`. Offsets in code points of the original text."""
+
+    where: str
+    span: tuple[int, int]
+    replacement: str
+    rule: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A word for the answer's reader: `name` (``uncertainty``, ``notice``, …), `text`, and the rule that set it."""
+
+    name: str
+    text: str
+    rule: str
+    choice: int | None = None
+
+    def public(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"name": self.name, "text": self.text, "rule": self.rule}
+        if self.choice is not None:
+            shown["choice"] = self.choice
+        return shown
+
+
+@dataclass(slots=True)
+class RuleOutcome:
+    """How one rule ended: `applied`, `permitted` (removed by `by`), or `failed`."""
+
+    rule: str
+    action: Action
+    outcome: Literal["applied", "permitted", "failed"]
+    principle: str = ""
+    by: str = ""
+    choice: int | None = None
+
+
+@dataclass(slots=True)
+class Coverage:
+    """Which text was looked at by which detectors, and which was not and why. Keys are JSON pointers."""
+
+    scanned: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def merge(self, other: Coverage) -> None:
+        self.scanned.update(other.scanned)
+        self.skipped.update(other.skipped)
+
+    def public(self) -> dict[str, Any]:
+        """Grouped by the detectors that looked, since most texts are looked at by the same ones."""
+        groups: dict[str, list[str]] = {}
+        for where, detectors in self.scanned.items():
+            groups.setdefault(",".join(detectors), []).append(where)
+        return {"scanned": groups, "skipped": self.skipped}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is done with one side of an exchange, and why.
+
+    `message` and `status` are the winning refusal's (a prompt's refusal is a 400, or a 200 in the answer's shape).
+    `timings` are seconds by station. `where` is the pointer of the text that caused the refusal.
+    """
+
+    side: Side
+    policy: str
+    policy_hash: str
+    action: Action = Action.ALLOW
+    rules: list[RuleOutcome] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    flags: list[Flag] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    coverage: Coverage = field(default_factory=Coverage)
+    timings: dict[str, float] = field(default_factory=dict)
+    message: str = ""
+    status: int = 400
+    where: str = ""
+    unavailable: bool = False
+    failed_open: int = 0
+    refused_choices: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def applied(self) -> list[str]:
+        """Ids of the rules that applied, strongest action first, then as in the policy."""
+        hits = [r for r in self.rules if r.outcome == "applied"]
+        return list(dict.fromkeys(r.rule for r in sorted(hits, key=lambda r: -r.action)))
+
+    @property
+    def deciding(self) -> str:
+        """The rule to name in a header: the strongest that applied, or the one whose guard failed; "" if none."""
+        for rule in self.applied:
+            return rule
+        return next((r.rule for r in self.rules if r.outcome == "failed"), "")
+
+    def public(self) -> dict[str, Any]:
+        """As JSON-ready values, without any text of the exchange."""
+        return {
+            "side": self.side,
+            "action": self.action.word,
+            "policy": self.policy,
+            "policy_hash": self.policy_hash,
+            "rules": [_rule(r) for r in self.rules],
+            "findings": [_finding(f) for f in self.findings],
+            "edits": [{"where": e.where, "span": list(e.span), "rule": e.rule} for e in self.edits],
+            "flags": [f.public() for f in self.flags],
+            "failures": [
+                {"detector": f.detector, "reason": f.reason, "where": f.where, "rule": f.rule, "on_error": f.on_error}
+                for f in self.failures
+            ],
+            "failed_open": self.failed_open,
+            "coverage": self.coverage.public(),
+        }
+
+
+def _rule(outcome: RuleOutcome) -> dict[str, Any]:
+    shown: dict[str, Any] = {"rule": outcome.rule, "action": outcome.action.word, "outcome": outcome.outcome}
+    if outcome.principle:
+        shown["principle"] = outcome.principle
+    if outcome.by:
+        shown["by"] = outcome.by
+    if outcome.choice is not None:
+        shown["choice"] = outcome.choice
+    return shown
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "detector": finding.detector,
+        "label": finding.label,
+        "score": finding.score,
+        "where": finding.where,
+        "span": list(finding.span) if finding.span else None,
+        "rule": finding.rule,
+    }
+    if finding.choice is not None:
+        shown["choice"] = finding.choice
+    return shown
+
+
+def strongest(actions: Sequence[Action]) -> Action:
+    return max(actions, default=Action.ALLOW)
+
+

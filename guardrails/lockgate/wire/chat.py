@@ -1,0 +1,303 @@
+"""The chat API (`POST /chat/completions`): every place of a request, an answer and a delta that holds text.
+
+Sources: the OpenAI API reference and the types of its Python SDK; `reasoning_content` / `reasoning` as DeepSeek, vLLM
+and SGLang send them. What is not named here is recorded as ``unread: unknown``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lockgate.errors import WireError
+from lockgate.exchange import Kind, Reading, Role, Segment, Subject
+from lockgate.wire.lens import RequestReading
+from lockgate.wire.pointer import escape
+from lockgate.wire.schema_text import read_strings, read_tool
+
+_ROLES: dict[str, Role] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool",
+    "function": "tool",
+}
+# Values that are numbers, switches, ids or enumerations of the API: nothing that a person or a model wrote.
+_REQUEST_PLAIN = frozenset(
+    {
+        "model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "temperature", "top_p",
+        "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "seed", "service_tier",
+        "store", "modalities", "audio", "parallel_tool_calls", "tool_choice", "function_call", "reasoning_effort",
+        "verbosity", "prompt_cache_retention", "prompt_cache_options", "moderation", "top_k", "min_p",
+        "repetition_penalty", "include_reasoning", "enable_thinking",
+    }
+)  # fmt: skip
+_IDENTIFIERS = ("user", "safety_identifier", "prompt_cache_key")
+_REQUEST_TEXT = frozenset(
+    {"messages", "tools", "functions", "response_format", "stop", "metadata", "prediction", "web_search_options"}
+)
+_REQUEST_KNOWN = _REQUEST_PLAIN | _REQUEST_TEXT | frozenset(_IDENTIFIERS)
+_MESSAGE_KNOWN = frozenset(
+    {
+        "role", "content", "name", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call", "audio",
+        "tool_call_id", "annotations", "prefix",
+    }
+)  # fmt: skip
+_MESSAGE_STRINGS: tuple[tuple[str, Kind], ...] = (
+    ("refusal", "text"),
+    ("reasoning_content", "reasoning"),
+    ("reasoning", "reasoning"),
+)
+_ANSWER_KNOWN = frozenset(
+    {
+        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error",
+        "prompt_filter_results", "moderation", "lockgate", "obfuscation", "request_id", "metadata",
+    }
+)  # fmt: skip
+_CHOICE_KNOWN = frozenset(
+    {"index", "message", "delta", "finish_reason", "logprobs", "content_filter_results", "stop_reason", "token_ids"}
+)
+_MEDIA = {
+    "image_url": "image: not text",
+    "input_audio": "audio: not text",
+    "file": "file content: not text",
+    "input_image": "image: not text",
+    "video_url": "video: not text",
+}
+
+
+class ChatLens:
+    """The lens of `/chat/completions`. Streams are in `chat_stream.py`."""
+
+    dialect = "chat"
+
+    def read_request(self, document: Any) -> RequestReading:
+        """Raises WireError where the document can't be a chat request."""
+        if not isinstance(document, dict):
+            raise WireError("the body must be a JSON object", code="invalid_type")
+        messages = document.get("messages")
+        if not isinstance(messages, list):
+            raise WireError("messages must be an array", where="/messages", code="invalid_type")
+        reading = RequestReading()
+        for i, message in enumerate(messages):
+            _message(reading, f"/messages/{i}", message)
+        for key in document.keys() - _REQUEST_PLAIN:
+            if key != "messages":
+                _request_member(reading, key, document[key])
+        reading.stream = _flag(document, "stream")
+        reading.choices = _count(document)
+        model = document.get("model")
+        user = document.get("user")
+        reading.subject = Subject(
+            model=model if isinstance(model, str) else "", user=user if isinstance(user, str) else ""
+        )
+        return reading
+
+    def read_answer(self, document: Any) -> Reading:
+        """Read a plain answer. Raises WireError where it can't be one."""
+        if not isinstance(document, dict):
+            raise WireError("the upstream's answer is not a JSON object", code="invalid_type")
+        reading = Reading()
+        error = document.get("error")
+        if error is not None:
+            read_strings(reading, "/error", error, role="upstream", kind="text")
+        choices = document.get("choices", [])
+        if not isinstance(choices, list):
+            raise WireError("choices must be an array", where="/choices", code="invalid_type")
+        for i, choice in enumerate(choices):
+            _choice(reading, f"/choices/{i}", choice, i)
+        for key in document.keys() - _ANSWER_KNOWN:
+            reading.unread(f"/{escape(key)}")
+        return reading
+
+
+def _flag(document: dict[str, Any], key: str) -> bool:
+    value = document.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise WireError(f"{key} must be true or false", where=f"/{key}", code="invalid_type")
+    return bool(value)
+
+
+def _count(document: dict[str, Any]) -> int:
+    value = document.get("n")
+    if value is None:
+        return 1
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise WireError("n must be a positive integer", where="/n", code="invalid_type")
+    return value
+
+
+def _request_member(reading: Reading, key: str, value: Any) -> None:
+    where = f"/{escape(key)}"
+    if value is None:
+        return
+    if key == "tools":
+        for i, tool in enumerate(_array(value, where)):
+            read_tool(reading, f"{where}/{i}", tool)
+    elif key == "functions":
+        for i, function in enumerate(_array(value, where)):
+            read_tool(reading, f"{where}/{i}", {"type": "function", "function": function}, bare=True)
+    elif key == "response_format":
+        read_strings(reading, where, value, role="system", kind="tool_schema", plain=("type",))
+    elif key == "prediction":
+        content = value.get("content") if isinstance(value, dict) else value
+        _content(reading, f"{where}/content", content, "assistant", "text")
+    elif key in ("stop", "metadata", "web_search_options"):
+        read_strings(reading, where, value, role="user", kind="text")
+    elif key in _IDENTIFIERS:
+        reading.skip(where, "identifier")
+    else:
+        reading.unread(where)
+
+
+def _array(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise WireError(f"{where[1:]} must be an array", where=where, code="invalid_type")
+    return value
+
+
+def _message(reading: Reading, where: str, message: Any) -> None:
+    if not isinstance(message, dict):
+        raise WireError("a message must be an object", where=where, code="invalid_type")
+    name = message.get("role")
+    if not isinstance(name, str):
+        raise WireError("a message must have a role", where=f"{where}/role", code="invalid_type")
+    role = _ROLES.get(name)
+    if role is None:
+        # Its text is read as a user's, the least trusted; that the role itself means nothing to us is on record.
+        role = "user"
+        reading.unread(f"{where}/role")
+    read_message(reading, where, message, role, None)
+
+
+def read_message(reading: Reading, where: str, message: dict[str, Any], role: Role, choice: int | None) -> None:
+    """Every text of one message, of a request or of an answer."""
+    kind: Kind = "tool_result" if role == "tool" else "text"
+    _content(reading, f"{where}/content", message.get("content"), role, kind, choice)
+    if len(message) == 2 and "role" in message and "content" in message:
+        return
+    _string(reading, f"{where}/name", message.get("name"), role, "text", choice)
+    for key, its_kind in _MESSAGE_STRINGS:
+        _string(reading, f"{where}/{key}", message.get(key), role, its_kind, choice)
+    calls = message.get("tool_calls")
+    if calls is not None:
+        for i, call in enumerate(_array(calls, f"{where}/tool_calls")):
+            _tool_call(reading, f"{where}/tool_calls/{i}", call, role, choice)
+    if message.get("function_call") is not None:
+        _function(reading, f"{where}/function_call", message["function_call"], role, choice)
+    audio = message.get("audio")
+    if isinstance(audio, dict):
+        _string(reading, f"{where}/audio/transcript", audio.get("transcript"), role, "text", choice)
+        if "data" in audio:
+            reading.skip(f"{where}/audio/data", "audio: not text")
+    for i, note in enumerate(message.get("annotations") or ()):
+        read_strings(reading, f"{where}/annotations/{i}", note, role=role, kind="text", choice=choice, plain=("type",))
+    for key in message.keys() - _MESSAGE_KNOWN:
+        reading.unread(f"{where}/{escape(key)}")
+
+
+def _string(
+    reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, *, fixed: bool = False
+) -> None:
+    if value is None:
+        return
+    if not isinstance(value, str):
+        raise WireError("a string was expected", where=where, code="invalid_type")
+    if value:
+        reading.segments.append(Segment(where, role, kind, value, choice, fixed))
+
+
+def _content(
+    reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None
+) -> None:
+    if content is None:
+        return
+    if isinstance(content, str):
+        if content:
+            reading.segments.append(Segment(where, role, kind, content, choice))
+        return
+    if not isinstance(content, list):
+        raise WireError("content must be a string or an array of parts", where=where, code="invalid_type")
+    for i, part in enumerate(content):
+        _part(reading, f"{where}/{i}", part, role, kind, choice)
+
+
+def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choice: int | None) -> None:
+    if not isinstance(part, dict):
+        raise WireError("a content part must be an object", where=where, code="invalid_type")
+    name = part.get("type")
+    if name in ("text", "refusal", "input_text", "output_text"):
+        key = "refusal" if name == "refusal" else "text"
+        _string(reading, f"{where}/{key}", part.get(key), role, kind, choice)
+        for other in part.keys() - {"type", key, "cache_control", "prompt_cache_breakpoint"}:
+            reading.unread(f"{where}/{escape(other)}")
+        return
+    if name in _MEDIA:
+        reading.skip(where, _MEDIA[name])
+        body = part.get(name)
+        if name == "file" and isinstance(body, dict):
+            _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
+        for other in part.keys() - {"type", name, "cache_control", "prompt_cache_breakpoint"}:
+            reading.unread(f"{where}/{escape(other)}")
+        return
+    reading.unread(where)
+
+
+def _tool_call(reading: Reading, where: str, call: Any, role: Role, choice: int | None) -> None:
+    if not isinstance(call, dict):
+        raise WireError("a tool call must be an object", where=where, code="invalid_type")
+    if call.get("function") is not None:
+        _function(reading, f"{where}/function", call["function"], role, choice)
+    custom = call.get("custom")
+    if isinstance(custom, dict):
+        _string(reading, f"{where}/custom/name", custom.get("name"), role, "tool_call", choice, fixed=True)
+        _string(reading, f"{where}/custom/input", custom.get("input"), role, "tool_call", choice)
+    for key in call.keys() - {"id", "type", "index", "function", "custom"}:
+        reading.unread(f"{where}/{escape(key)}")
+
+
+def _function(reading: Reading, where: str, function: Any, role: Role, choice: int | None) -> None:
+    if not isinstance(function, dict):
+        raise WireError("a function call must be an object", where=where, code="invalid_type")
+    _string(reading, f"{where}/name", function.get("name"), role, "tool_call", choice, fixed=True)
+    _string(reading, f"{where}/arguments", function.get("arguments"), role, "tool_call", choice)
+    for key in function.keys() - {"name", "arguments"}:
+        reading.unread(f"{where}/{escape(key)}")
+
+
+def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
+    if not isinstance(choice, dict):
+        raise WireError("a choice must be an object", where=where, code="invalid_type")
+    message = choice.get("message")
+    if message is not None:
+        if not isinstance(message, dict):
+            raise WireError("a message must be an object", where=f"{where}/message", code="invalid_type")
+        read_message(reading, f"{where}/message", message, "assistant", position)
+    logprobs = choice.get("logprobs")
+    if isinstance(logprobs, dict):
+        read_logprobs(reading, f"{where}/logprobs", logprobs, message or {}, position)
+    for key in choice.keys() - _CHOICE_KNOWN:
+        reading.unread(f"{where}/{escape(key)}")
+
+
+def read_logprobs(
+    reading: Reading, where: str, logprobs: dict[str, Any], message: dict[str, Any], choice: int
+) -> None:
+    """Log probabilities spell the text again. Where they spell exactly it, its own scan covers them; where they don't,
+    they are read as a text of their own. Their alternatives are single tokens that were not said."""
+    for key in logprobs:
+        at = f"{where}/{escape(key)}"
+        if key not in ("content", "refusal") or not isinstance(logprobs[key], list):
+            if logprobs[key] is not None:
+                reading.unread(at)
+            continue
+        spelled = spell(logprobs[key])
+        if spelled == (message.get(key) or ""):
+            reading.skip(at, f"spells {key}, which is read; dropped if that is edited")
+        elif spelled:
+            reading.segments.append(Segment(at, "assistant", "text", spelled, choice))
+
+
+def spell(tokens: list[Any]) -> str:
+    """The text that a list of token log probabilities spells."""
+    return "".join(t["token"] for t in tokens if isinstance(t, dict) and isinstance(t.get("token"), str))

@@ -1,0 +1,32 @@
+"""JSON pointers (RFC 6901)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def escape(token: str) -> str:
+    """One reference token, escaped."""
+    return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
+
+
+def tokens(pointer: str) -> list[str]:
+    """The unescaped tokens of a pointer. Raises ValueError for a pointer that doesn't begin with a slash."""
+    if not pointer:
+        return []
+    if not pointer.startswith("/"):
+        raise ValueError(f"not a JSON pointer: {pointer!r}")
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer[1:].split("/")]
+
+
+def get(document: Any, pointer: str) -> Any:
+    """The value at `pointer`. Raises KeyError where there is none."""
+    value = document
+    for token in tokens(pointer):
+        if isinstance(value, dict):
+            value = value[token]
+        elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
+            value = value[int(token)]
+        else:
+            raise KeyError(pointer)
+    return value
