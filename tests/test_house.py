@@ -133,10 +133,10 @@ def imports(module: str) -> tuple[Import, ...]:
                 name = f"{base}.{alias.name}"
                 found.append(Import(name if name in sources() else base, node.lineno, at_start))
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for child in node.body:
-                walk(child, at_start=False)
-            for child in node.orelse:
-                walk(child, at_start=at_start)
+            for guarded in node.body:
+                walk(guarded, at_start=False)
+            for other in node.orelse:
+                walk(other, at_start=at_start)
             return
         within = at_start and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
         for child in ast.iter_child_nodes(node):

@@ -67,11 +67,11 @@ class Place:
     folder: Path
 
     @classmethod
-    def make(cls, folder: Path, *install: str | Path) -> Place:
+    def make(cls, folder: Path, *wheels: Path) -> Place:
         venv.create(folder, symlinks=True)
         place = cls(folder)
         pip = ("-m", "pip", "--python", place.python, "--disable-pip-version-check", "--no-input", "install", "--quiet")
-        run(sys.executable, *pip, "--no-index", "--no-deps", "--no-build-isolation", *install, cwd=folder)
+        run(sys.executable, *pip, "--no-index", "--no-deps", *wheels, cwd=folder)
         paths = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
         place.packages.joinpath("third_party.pth").write_text("\n".join(sorted(paths)), encoding="utf-8")
         return place
@@ -203,7 +203,9 @@ def test_importing_the_core_loads_nothing_heavy(installed: Place) -> None:
 def test_an_editable_install_sees_a_change_at_once(tmp_path: Path) -> None:
     (tmp_path / "repository").mkdir()
     repository = copy_of_the_repository(tmp_path / "repository")
-    place = Place.make(tmp_path / "place", "--editable", repository)
+    # What `pip install --editable` installs.
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel:editable", "-d", tmp_path / "dist", cwd=repository)
+    place = Place.make(tmp_path / "place", *tmp_path.glob("dist/*.whl"))
     strays = [
         path.name
         for path in place.packages.iterdir()
