@@ -1,0 +1,329 @@
+"""What a policy file says, as frozen models.
+
+Shorthands (a word for a list of one, `then: refuse`) are brought to one form here, so that whoever reads a `Policy`
+meets each thing in one shape. `published_schema()` is the same as JSON Schema, with the shorthands, for editors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PrivateAttr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from lockgate.exchange import KINDS, ROLES, Kind, Role, Side
+from lockgate.policy.document import Node
+from lockgate.policy.nearest import suggest
+
+DEFAULT_MESSAGE = "This was stopped by a rule of this service."
+
+PROBLEMS = "policy_problems"
+"""Type of the pydantic error that carries `Problem` triples (path, problem, hint) in its context."""
+
+Problem = tuple[tuple[str | int, ...], str, str]
+
+
+class Model(BaseModel):
+    """What all parts of a policy share: closed, and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def problem(text: str, hint: str = "") -> PydanticCustomError:
+    """A validation error with a hint."""
+    return PydanticCustomError("policy_problem", "{problem}", {"problem": text, "hint": hint})
+
+
+def listed(value: Any) -> Any:
+    """One value as a list of one."""
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+# Names of policies and rules stand in HTTP headers, so they are short and plain.
+ID = "^[a-z0-9][a-z0-9-]{0,63}$"
+NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+FLAG_NAME = "^[a-z][a-z0-9_-]{0,63}$"
+PATTERNS = {
+    ID: "use a-z, 0-9 and -, at most 64 of them",
+    NAME: "use letters, digits, `.`, `_` and `-`, at most 64 of them",
+    FLAG_NAME: "use a-z, 0-9, `_` and `-`, a letter first",
+}
+"""What to say about a name that does not match."""
+
+Id = Annotated[str, StringConstraints(pattern=ID)]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+FlagName = Annotated[str, StringConstraints(pattern=FLAG_NAME)]
+Sides = Annotated[tuple[Side, ...], BeforeValidator(listed, json_schema_input_type=Side | list[Side])]
+Roles = Annotated[tuple[Role, ...], BeforeValidator(listed, json_schema_input_type=Role | list[Role])]
+Kinds = Annotated[tuple[Kind, ...], BeforeValidator(listed, json_schema_input_type=Kind | list[Kind])]
+Words = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | list[str])]
+
+
+class Refusal(Model):
+    """`message` is for the user. `status` is a refused prompt's: 400, or 200 with the message as the answer."""
+
+    message: Annotated[str, StringConstraints(min_length=1)] = DEFAULT_MESSAGE
+    status: Literal[200, 400] = 400
+
+
+class Rewrite(Model):
+    """What stands in a finding's place: `mode` redact → ``[LABEL]``, mask → ``*`` a character, remove → nothing,
+    replace → `text`."""
+
+    mode: Literal["redact", "mask", "remove", "replace"]
+    text: str = ""
+
+
+class _Replacement(Model):
+    replace: str
+
+
+def _refusal(value: Any) -> Any:
+    if value is False:
+        raise problem("`refuse` is true or a mapping", "leave it out where nothing is refused")
+    return {} if value is True else value
+
+
+def _rewrite(value: Any) -> Any:
+    if isinstance(value, Rewrite):
+        return value
+    if isinstance(value, Mapping):
+        if set(value) == {"mode", "text"} or set(value) == {"mode"}:
+            return value
+        if set(value) != {"replace"} or not isinstance(value["replace"], str):
+            raise problem("as a mapping, `rewrite` has the key `replace` and a text", "write {replace: TEXT}")
+        return {"mode": "replace", "text": value["replace"]}
+    modes = ("redact", "mask", "remove")
+    if value not in modes:
+        raise problem("`rewrite` is redact, mask, remove or {replace: TEXT}", suggest(str(value), [*modes, "replace"]))
+    return {"mode": value}
+
+
+class Then(Model):
+    """What a rule does: one of `refuse`, `rewrite`, `record`, and a `flag` beside it or alone."""
+
+    refuse: Annotated[
+        Refusal | None, BeforeValidator(_refusal, json_schema_input_type=Literal[True] | Refusal | None)
+    ] = None
+    rewrite: Annotated[
+        Rewrite | None,
+        BeforeValidator(_rewrite, json_schema_input_type=Literal["redact", "mask", "remove"] | _Replacement | None),
+    ] = None
+    flag: dict[FlagName, Annotated[str, StringConstraints(min_length=1)]] = {}
+    record: StrictBool = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        chosen = [name for name in ("refuse", "rewrite", "record") if getattr(self, name)]
+        if len(chosen) > 1:
+            raise problem(
+                f"`then` has both `{chosen[0]}` and `{chosen[1]}`", "a rule does one of them; write two rules"
+            )
+        if not chosen and not self.flag:
+            raise problem("`then` is empty", "write one of refuse, rewrite, flag, record")
+        return self
+
+
+def _then(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value in ("refuse", "record"):
+        return {value: True}
+    if value in ("redact", "mask", "remove"):
+        raise problem(f"`{value}` is a way to rewrite", f"write {{rewrite: {value}}}")
+    raise problem("as one word, `then` is refuse or record", suggest(value, ["refuse", "record"]))
+
+
+class Where(Model):
+    """Which texts a rule looks at. All of them unless said."""
+
+    role: Roles = ROLES
+    kind: Kinds = KINDS
+
+
+class Stream(Model):
+    """Bounds of what a stream holds back, in characters: `max_hold` for one match, `hold_limit` for `stream: hold`."""
+
+    max_hold: Annotated[StrictInt, Field(ge=64, le=65_536)] = 2_048
+    hold_limit: Annotated[StrictInt, Field(ge=64, le=16_777_216)] = 262_144
+
+
+class Principle(Model):
+    """Why a rule is there, in plain words. `priority` settles what happens where rules disagree."""
+
+    id: Id
+    priority: StrictInt = 0
+    text: Annotated[str, StringConstraints(min_length=1)]
+
+
+def _uses(value: Any) -> Any:
+    if isinstance(value, str):
+        return {value: {}}
+    if isinstance(value, (list, tuple)):
+        if not all(isinstance(kind, str) for kind in value):
+            raise problem("as a list, `use` names detectors", "for one with a configuration, write `KIND: {…}`")
+        return {kind: {} for kind in value}
+    if isinstance(value, Mapping):
+        return {kind: {} if config is None else config for kind, config in value.items()}
+    return value
+
+
+class Rule(Model):
+    """Binds detectors (`use`) and a condition (`when`) to what happens (`then`).
+
+    `use` maps a detector's kind to its configuration, which the detector's own model reads.
+    """
+
+    id: Id
+    description: str = ""
+    principle: str | None = None
+    side: Sides
+    where: Where = Where()
+    use: Annotated[
+        dict[str, JsonValue],
+        BeforeValidator(_uses, json_schema_input_type=str | list[str] | dict[str, JsonValue]),
+    ] = {}
+    when: Annotated[str, StringConstraints(min_length=1)] | None = None
+    then: Annotated[
+        Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "record"] | Then | None)
+    ] = None
+    stream: Literal["hold", "after"] | None = None
+    on_error: Literal["refuse", "flag", "allow"] = "refuse"
+    permit: Words = ()
+    final: StrictBool = False
+
+    @field_validator("side")
+    @classmethod
+    def _sides(cls, sides: tuple[Side, ...]) -> tuple[Side, ...]:
+        if not sides:
+            raise problem("`side` is empty", "write prompt, completion or both")
+        return tuple(dict.fromkeys(sides))
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.use and self.when is None:
+            raise problem("the rule has neither `use` nor `when`", "name the detectors that it acts on")
+        if self.then is None and not self.permit:
+            raise problem("the rule has neither `then` nor `permit`", "write what happens, `then: record` for nothing")
+        if self.then is not None and self.then.rewrite is not None and not self.use:
+            raise problem("a rewrite edits what `use` finds, and the rule has no `use`", "name a detector")
+        return self
+
+
+class Policy(Model):
+    """A policy, with all that it extends merged in.
+
+    `source` is its file ("" if made in Python), `sources` all files it was made from, its own first, `hash` its
+    content's. `at()` and `layer()` say where a part of it was written.
+    """
+
+    version: Literal[1]
+    name: Name
+    description: str = ""
+    extends: Words = ()
+    unguarded: Literal["allow", "refuse"] = "allow"
+    unknown: Literal["allow", "flag", "refuse"] = "allow"
+    deadline_ms: Annotated[StrictInt, Field(ge=1, le=60_000)] = 1_000
+    stream: Stream = Stream()
+    principles: tuple[Principle, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    _tree: Node | None = PrivateAttr(default=None)
+    _sources: tuple[str, ...] = PrivateAttr(default=())
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version(cls, value: Any) -> Any:
+        if value != 1 or not isinstance(value, int) or isinstance(value, bool):
+            raise problem("this Lockgate reads version 1", "write `version: 1`")
+        return value
+
+    @model_validator(mode="after")
+    def _cross(self) -> Self:
+        raise_problems(_cross_problems(self))
+        return self
+
+    def placed(self, tree: Node, sources: tuple[str, ...]) -> Self:
+        """This policy, told where it was written: the merged `tree`, and the files, its own first."""
+        self._tree, self._sources = tree, sources
+        return self
+
+    @property
+    def source(self) -> str:
+        return self._sources[0] if self._sources else ""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return self._sources
+
+    @property
+    def hash(self) -> str:
+        """``sha256:`` and 16 hex digits of the merged content: what is left at its default, and `extends`, are not in
+        it, so neither a shorthand nor a comment changes it."""
+        content = self.model_dump(mode="json", exclude={"extends"}, exclude_defaults=True)
+        text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def at(self, *path: str | int) -> str:
+        """``file:line`` of the part at `path`, as ``at("rules", 0, "use", "pii")``, or of the nearest part around it;
+        the policy's name if it was made in Python."""
+        return self._tree.at(*path).where if self._tree is not None else self.name
+
+    def layer(self, *path: str | int) -> int:
+        """How near the file is in which the part at `path` was written: 0 the policy's own, more for what it extends;
+        the index in `sources`."""
+        return self._sources.index(self._tree.at(*path).file) if self._tree is not None else 0
+
+
+def _cross_problems(policy: Policy) -> Iterator[Problem]:
+    yield from repeated("principles", "id", [p.id for p in policy.principles])
+    yield from repeated("rules", "id", [r.id for r in policy.rules])
+    principles = {p.id for p in policy.principles}
+    for index, rule in enumerate(policy.rules):
+        if rule.principle is not None and rule.principle not in principles:
+            hint = suggest(rule.principle, principles) or "`principles` has none"
+            yield ("rules", index, "principle"), f"there is no principle `{rule.principle}`", hint
+    if policy.stream.hold_limit < policy.stream.max_hold:
+        yield ("stream", "hold_limit"), "`hold_limit` is less than `max_hold`", "raise it, or leave it out"
+
+
+def repeated(group: str, key: str, words: Sequence[str]) -> Iterator[Problem]:
+    """A problem for each of `words` that stood before: the `key` of the entries of `group`."""
+    seen: set[str] = set()
+    for index, word in enumerate(words):
+        if word in seen:
+            yield (group, index, key), f"the {key} `{word}` stands twice in `{group}`", "give each its own"
+        seen.add(word)
+
+
+def raise_problems(found: Iterable[Problem]) -> None:
+    """Raise what a model-wide check found, each at its own path, as one validation error; nothing if it is nothing."""
+    problems = list(found)
+    if problems:
+        text = "; ".join(text for _, text, _ in problems)
+        raise PydanticCustomError(PROBLEMS, "{text}", {"text": text, "problems": problems})
+
+
+def published_schema() -> str:
+    """The JSON Schema (2020-12) of a policy file, as the text of ``docs/policy.schema.json``."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Policy.model_json_schema(mode="validation"),
+        "title": "Lockgate policy",
+    }
+    return json.dumps(schema, indent=2, sort_keys=True) + "\n"
