@@ -86,8 +86,9 @@ def decide(
 
 
 def _keep_cut(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
-    """A match that was cut at its width is a finding and a failure: the rest of it was not covered by an edit."""
-    cut = [failure for failure in result.failures if failure.reason == "too_wide"]
+    """A match that was cut at its width, or that stands where nothing can be edited, is a finding and a failure: a
+    rewrite did not cover all of it."""
+    cut = [failure for failure in result.failures if failure.reason in ("too_wide", "uneditable")]
     if cut and rule.action is Action.REWRITE:
         failed.append((rule, cut))
 
@@ -98,7 +99,7 @@ def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
 
 def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
     """What each detector of the rule's `use:` answered; None for one that failed."""
-    down = {failure.detector for failure in result.failures if failure.reason != "too_wide"}
+    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable")}
     answers: dict[str, Answer | None] = {}
     for use in rule.uses:
         if use.kind in down:
@@ -123,9 +124,9 @@ def _permit(
         return hits, failed
     kept: list[_Hit] = []
     for hit in hits:
-        by = next((p for p in permits if p is not hit.rule and _wins(p, hit.rule) and hit.rule.id in p.permit), None)
+        by = next((p for p in permits if p is not hit.rule and outranks(p, hit.rule) and hit.rule.id in p.permit), None)
         if by is None and hit.findings:
-            labels = {label: p for p in permits if p is not hit.rule and _wins(p, hit.rule) for label in p.permit}
+            labels = {label: p for p in permits if p is not hit.rule and outranks(p, hit.rule) for label in p.permit}
             rest = [finding for finding in hit.findings if finding.label not in labels]
             if not rest:
                 by = labels[hit.findings[0].label]
@@ -136,7 +137,7 @@ def _permit(
             verdict.rules.append(_permitted(hit.rule, by, choice))
     still: list[tuple[PlannedRule, list[Failure]]] = []
     for rule, failures in failed:
-        by = next((p for p in permits if _wins(p, rule) and rule.id in p.permit), None)
+        by = next((p for p in permits if outranks(p, rule) and rule.id in p.permit), None)
         if by is None:
             still.append((rule, failures))
         else:
@@ -144,7 +145,7 @@ def _permit(
     return kept, still
 
 
-def _wins(permit: PlannedRule, rule: PlannedRule) -> bool:
+def outranks(permit: PlannedRule, rule: PlannedRule) -> bool:
     """The higher priority wins; of equal ones the nearer file, the permit's own file included."""
     if rule.final:
         return False
@@ -170,12 +171,13 @@ def _apply(verdict: Verdict, hits: list[_Hit], choice: int | None) -> None:
         strongest = max(refusing, key=lambda hit: hit.rule.priority)
         refuse(verdict, strongest.rule, strongest.findings[0].where if strongest.findings else "", choice)
         return
+    fixed = {(f.rule, f.where) for f in verdict.failures if f.reason == "uneditable"}
     verdict.edits = unite(
         edit_for(hit.rule, finding)
         for hit in hits
         if hit.rule.rewrite is not None
         for finding in hit.findings
-        if finding.span is not None
+        if finding.span is not None and (hit.rule.id, finding.where) not in fixed
     )
 
 

@@ -95,6 +95,8 @@ class Engine:
                 looked.of(rule.id).findings.append(finding)
                 if match.too_wide:
                     _fail(looked, rule, asked.kind, "too_wide", segment)
+                if segment.fixed and rule.rewrite is not None:
+                    _fail(looked, rule, asked.kind, "uneditable", segment)
 
     def _pin(self, side: SidePlan, segments: Sequence[Segment], looked: Looked) -> None:
         if not self.pins or not segments:
@@ -128,6 +130,29 @@ class Engine:
                     if rule.admits(segment.role, segment.kind):
                         mine = replace(finding, detector=use.kind, rule=rule.id, choice=segment.choice)
                         looked.of(rule.id).findings.append(mine)
+                        if segment.fixed and rule.rewrite is not None:
+                            _fail(looked, rule, use.kind, "uneditable", segment)
+
+    async def look_whole(
+        self,
+        side: SidePlan,
+        segments: Sequence[Segment],
+        exchange: Exchange,
+        *,
+        deadline: float,
+        active: frozenset[str],
+    ) -> tuple[list[Finding], list[Failure]]:
+        """At a stream's end: the detectors that judge whole texts. Pattern rows have been swept on the way."""
+        looked = Looked()
+        slow: dict[int, tuple[Use, list[PlannedRule], list[Segment]]] = {}
+        for segment in segments:
+            look = side.look(segment.role, segment.kind)
+            for rule, use in look.whole if look is not None else ():
+                if rule.id in active:
+                    _queue(slow, rule, use, segment)
+        await self._detect(slow, exchange, looked, deadline)
+        results = looked.results.values()
+        return [f for r in results for f in r.findings], [f for r in results for f in r.failures]
 
     async def look_at(
         self, due: Due, where: str, choice: int | None, segment: Segment, exchange: Exchange, *, deadline: float

@@ -12,7 +12,7 @@ What the gate lets through equals what the whole text would have been edited to,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lockgate.act import edit_for, unite
@@ -63,7 +63,8 @@ class _Tail:
 
 class Gate:
     """See the module. `where` is the pointer that findings carry; `active` the rules of this exchange that take part
-    (those whose condition on the request is false, or which are permitted beforehand, are left out)."""
+    (those whose condition on the request is false, or which are permitted beforehand, are left out); `exempt` the labels
+    of which a permit has relieved a rule."""
 
     def __init__(
         self,
@@ -74,6 +75,8 @@ class Gate:
         active: frozenset[str],
         max_hold: int,
         hold_limit: int,
+        fixed: bool = False,
+        exempt: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self.where = where
         self.choice = choice
@@ -84,6 +87,8 @@ class Gate:
         self.failed_closed = False
         self._look = look
         self._active = active
+        self._fixed = fixed
+        self._exempt = exempt or {}
         self._max_hold = max_hold
         self._hold_limit = hold_limit
         self._ended = False
@@ -107,6 +112,20 @@ class Gate:
     def held(self) -> int:
         """Characters that have come and may not leave yet."""
         return self.length - self._cleared
+
+    @property
+    def stopped(self) -> bool:
+        """A rule has refused, or the guard failed and fails closed."""
+        return self._stop is not None
+
+    @property
+    def waits(self) -> bool:
+        """Windows are due."""
+        return bool(self._due)
+
+    @property
+    def keeps_text(self) -> bool:
+        return self._whole is not None
 
     @property
     def text(self) -> str:
@@ -144,11 +163,34 @@ class Gate:
             self._windows_cleared = self._settled.pop(self._windows_cleared)
         self._advance()
 
-    def release(self, edits: Sequence[Edit]) -> None:
-        """A rule that held the whole has been decided: everything may leave, with exactly these edits."""
-        self._held = False
-        self.edits = [edit for edit in edits if edit.where == self.where]
-        self._cleared = self.length
+    def edited(self, text: str, start: int, end: int) -> str | None:
+        """What leaves in place of `text`, which is [start, end) of the channel; None if no edit touches it. An edit's
+        replacement goes where the edit begins."""
+        parts: list[str] = []
+        position = start
+        touched = False
+        for edit in self.edits:
+            low, high = edit.span
+            if high <= start:
+                continue
+            if low >= end:
+                break
+            touched = True
+            if low >= start:
+                parts.append(text[position - start : low - start])
+                parts.append(edit.replacement)
+            position = min(high, end)
+        if not touched:
+            return None
+        parts.append(text[position - start :])
+        return "".join(parts)
+
+    def release_held(self, edits: Sequence[Edit]) -> None:
+        """Whatever held the whole has been decided: everything may leave, with exactly these edits."""
+        if self._held:
+            self._held = False
+            self.edits = [edit for edit in edits if edit.where == self.where]
+            self._cleared = self.length
 
     # The rest is how.
 
@@ -225,12 +267,14 @@ class Gate:
 
     def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
         self.results.setdefault(rule.id, RuleResult()).findings.append(finding)
-        if rule.stream in ("hold", "after"):
+        if rule.stream in ("hold", "after") or finding.label in self._exempt.get(rule.id, ()):
             return []
         if rule.action is Action.REFUSE:
             self._refuse(rule, start)
         elif rule.rewrite is not None and finding.span is not None:
-            return [edit_for(rule, finding)]
+            if not self._fixed:
+                return [edit_for(rule, finding)]
+            self._fail(rule, "uneditable", start)
         return []
 
     def _refuse(self, rule: PlannedRule, start: int) -> None:

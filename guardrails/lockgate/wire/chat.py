@@ -10,7 +10,9 @@ from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading, Role, Segment, Subject
-from lockgate.wire.lens import RequestReading
+from lockgate.wire import chat_stream
+from lockgate.wire.lens import EventReading, RequestReading
+from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_strings, read_tool
 
@@ -109,6 +111,11 @@ class ChatLens:
         for key in document.keys() - _ANSWER_KNOWN:
             reading.unread(f"/{escape(key)}")
         return reading
+
+
+    def read_event(self, document: Any) -> EventReading:
+        """Read one event of a stream. Raises WireError where it can't be one."""
+        return chat_stream.read_event(document)
 
 
 def _flag(document: dict[str, Any], key: str) -> bool:
@@ -278,26 +285,3 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
         read_logprobs(reading, f"{where}/logprobs", logprobs, message or {}, position)
     for key in choice.keys() - _CHOICE_KNOWN:
         reading.unread(f"{where}/{escape(key)}")
-
-
-def read_logprobs(
-    reading: Reading, where: str, logprobs: dict[str, Any], message: dict[str, Any], choice: int
-) -> None:
-    """Log probabilities spell the text again. Where they spell exactly it, its own scan covers them; where they don't,
-    they are read as a text of their own. Their alternatives are single tokens that were not said."""
-    for key in logprobs:
-        at = f"{where}/{escape(key)}"
-        if key not in ("content", "refusal") or not isinstance(logprobs[key], list):
-            if logprobs[key] is not None:
-                reading.unread(at)
-            continue
-        spelled = spell(logprobs[key])
-        if spelled == (message.get(key) or ""):
-            reading.skip(at, f"spells {key}, which is read; dropped if that is edited")
-        elif spelled:
-            reading.segments.append(Segment(at, "assistant", "text", spelled, choice))
-
-
-def spell(tokens: list[Any]) -> str:
-    """The text that a list of token log probabilities spells."""
-    return "".join(t["token"] for t in tokens if isinstance(t, dict) and isinstance(t.get("token"), str))

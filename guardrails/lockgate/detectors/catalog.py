@@ -1,0 +1,34 @@
+"""Every detector that a policy can name: kind → its configuration's model, and its factory.
+
+One literal table, so that what there is can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from lockgate.detectors import invisible, patterns, pii, secrets, size, words
+from lockgate.detectors.protocol import Detector, PatternDetector
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`config` reads what a policy says under `use: {kind: …}`; `build` makes the detector of it. Either may raise:
+    a ValidationError or a PolicyError becomes an error of that line."""
+
+    config: type[BaseModel]
+    build: Callable[[Any], PatternDetector | Detector]
+
+
+CATALOG: Mapping[str, Entry] = {
+    "patterns": Entry(patterns.PatternsConfig, patterns.build),
+    "words": Entry(words.WordsConfig, words.build),
+    "secrets": Entry(secrets.SecretsConfig, secrets.build),
+    "pii": Entry(pii.PiiConfig, pii.build),
+    "invisible": Entry(invisible.InvisibleConfig, invisible.build),
+    "size": Entry(size.SizeConfig, size.build),
+}

@@ -1,0 +1,251 @@
+"""One exchange's passage through the lock: the one story that the proxy and the decorator both tell.
+
+    passage = Passage(plan, exchange)
+    verdict = await passage.prompt(reading)          # may refuse, edit, flag
+    verdict = await passage.answer(reading)          # a plain answer, choice by choice
+    stream = passage.stream()                        # or a streamed one, delta by delta
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks
+from lockgate.engine import NOT_ADMITTED, Engine
+from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
+from lockgate.gate import Gate
+from lockgate.policy.conditions import ConditionFailure
+from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
+from lockgate.verdict import Verdict
+
+
+class Passage:
+    """Runs one exchange through a plan. `verdicts` collects what was decided, for the audit."""
+
+    def __init__(self, plan: Plan, exchange: Exchange, engine: Engine | None = None) -> None:
+        self.plan = plan
+        self.exchange = exchange
+        self.engine = engine or Engine()
+        self.verdicts: dict[Side, Verdict] = {}
+
+    async def prompt(self, reading: Reading) -> Verdict:
+        """Look at the whole request and decide."""
+        self.exchange.prompt = reading.segments
+        verdict = await self._side("prompt", reading.segments, None, reading.unknown)
+        verdict.coverage.skipped.update(reading.skipped)
+        self.verdicts["prompt"] = verdict
+        return verdict
+
+    async def answer(self, reading: Reading) -> Verdict:
+        """Look at a whole answer and decide, each choice for itself; what belongs to none goes with choice 0."""
+        self.exchange.completion = reading.segments
+        choices: dict[int, list[Segment]] = {0: []}
+        for segment in reading.segments:
+            choices.setdefault(segment.choice or 0, []).append(segment)
+        parts = [
+            await self._side("completion", segments, choice, reading.unknown if choice == 0 else ())
+            for choice, segments in choices.items()
+        ]
+        if len(parts) == 1:
+            verdict = parts[0]
+        else:
+            verdict = merge(parts, blank(self.plan, "completion"))
+            verdict.timings["look"] = sum(part.timings["look"] for part in parts)
+        verdict.coverage.skipped.update(reading.skipped)
+        self.verdicts["completion"] = verdict
+        return verdict
+
+    def stream(self) -> Stream:
+        """The passage of a streamed answer."""
+        return Stream(self)
+
+    async def _side(
+        self, side: Side, segments: Sequence[Segment], choice: int | None, unknown: Sequence[str]
+    ) -> Verdict:
+        begin = time.perf_counter()
+        plan = self.plan.side(side)
+        looked = await self.engine.look(plan, segments, self.exchange, deadline=self.plan.deadline)
+        verdict = decide(
+            self.plan, side, plan.rules, looked.results, self.exchange, choice=choice, unknown=unknown
+        )
+        verdict.coverage = looked.coverage
+        verdict.timings["look"] = time.perf_counter() - begin
+        return verdict
+
+
+def settled(
+    side: SidePlan, exchange: Exchange
+) -> tuple[frozenset[str], dict[str, frozenset[str]], list[PlannedRule]]:
+    """What the request alone decides, before a stream begins: the rules that take part, the labels of which a permit
+    relieves a rule, and the rules whose condition failed."""
+    facts = request_facts(exchange, side.side)
+    active: dict[str, PlannedRule] = {}
+    failed: list[PlannedRule] = []
+    for rule in side.rules:
+        if rule.condition is not None and not rule.condition.uses_detectors:
+            value = rule.condition.evaluate({}, facts)
+            if isinstance(value, ConditionFailure):
+                failed.append(rule)
+                continue
+            if not value:
+                continue
+        active[rule.id] = rule
+    permits = [rule for rule in active.values() if rule.permit and not rule.uses]
+    exempt: dict[str, frozenset[str]] = {}
+    for permit in permits:
+        for rule in list(active.values()):
+            if rule is permit or not outranks(permit, rule):
+                continue
+            if rule.id in permit.permit:
+                active.pop(rule.id, None)
+            else:
+                exempt[rule.id] = exempt.get(rule.id, frozenset()) | permit.permit
+    return frozenset(active), exempt, failed
+
+
+class Stream:
+    """A streamed answer. The caller feeds deltas and lets out what each gate has cleared.
+
+    `feed` never waits. Where it returns True, windows are due: await `settle()` before looking at `cleared`.
+    """
+
+    def __init__(self, passage: Passage) -> None:
+        self._passage = passage
+        self._plan = passage.plan
+        self._side = passage.plan.completion
+        self._active, self._exempt, failed = settled(self._side, passage.exchange)
+        self._gates: dict[str, Gate] = {}
+        self._segments: dict[str, Segment] = {}
+        self._skipped: dict[str, str] = {}
+        self._unknown: list[str] = []
+        self._begin = time.perf_counter()
+        self.verdicts: dict[int, Verdict] = {}
+        self.failed_closed = any(rule.on_error == "refuse" and rule.acts for rule in failed)
+        self.most_held = 0
+        self._tripped = self.failed_closed
+
+    @property
+    def tripped(self) -> bool:
+        """Some choice is refused or closed in mid-stream: ask `refused` and `closed` which."""
+        return self._tripped or self.unknown_refused
+
+    def gate(self, channel: str) -> Gate:
+        return self._gates[channel]
+
+    def feed(self, choice: int, channel: str, kind: Kind, text: str, *, fixed: bool = False) -> bool:
+        """More text of a channel (its pointer in the equivalent plain answer). True: `settle()` is due."""
+        gate = self._gates.get(channel)
+        if gate is None:
+            gate = self._open(choice, channel, kind, fixed=fixed)
+        gate.feed(text)
+        if gate.held > self.most_held:
+            self.most_held = gate.held
+        if gate.stopped:
+            self._tripped = True
+        return gate.waits
+
+    def skip(self, skipped: Mapping[str, str], unknown: Sequence[str]) -> None:
+        """What an event held that is not read."""
+        self._skipped.update(skipped)
+        self._unknown.extend(where for where in unknown if where not in self._unknown)
+
+    @property
+    def unknown_refused(self) -> bool:
+        return bool(self._unknown) and self._plan.unknown == "refuse"
+
+    async def settle(self) -> None:
+        """Have every window that is due looked at."""
+        for channel, gate in list(self._gates.items()):
+            for due in gate.due():
+                segment = self._segments[channel]
+                answer = await self._passage.engine.look_at(
+                    due, channel, gate.choice, segment, self._passage.exchange, deadline=self._plan.deadline
+                )
+                gate.settle(due, *answer)
+                if gate.stopped:
+                    self._tripped = True
+
+    def refused(self, choice: int) -> bool:
+        """A rule has refused this choice in mid-stream."""
+        return any(gate.refused is not None for gate in self._of(choice)) or self.unknown_refused
+
+    def closed(self, choice: int) -> bool:
+        """The guard failed on this choice and fails closed."""
+        return self.failed_closed or any(gate.failed_closed for gate in self._of(choice))
+
+    async def end(self, choice: int) -> Verdict:
+        """The choice has ended, by itself or by a refusal: decide it whole, and let out what was held for that."""
+        if choice in self.verdicts:
+            return self.verdicts[choice]
+        gates = self._of(choice)
+        for gate in gates:
+            gate.flush()
+        await self.settle()
+        results: Results = {}
+        for gate in gates:
+            for rule, result in gate.results.items():
+                mine = results.setdefault(rule, RuleResult())
+                mine.findings.extend(result.findings)
+                mine.failures.extend(result.failures)
+        if not any(gate.refused is not None or gate.failed_closed for gate in gates):
+            await self._whole(gates, results)
+        verdict = decide(
+            self._plan, "completion", self._side.rules, results, self._passage.exchange,
+            choice=choice, unknown=self._unknown if choice == 0 else (),
+        )  # fmt: skip
+        for gate in gates:
+            look = self._side.look("assistant", self._segments[gate.where].kind)
+            if look is None:
+                verdict.coverage.skipped[gate.where] = NOT_ADMITTED
+            else:
+                verdict.coverage.scanned[gate.where] = look.names
+            gate.release_held(verdict.edits)
+        self.verdicts[choice] = verdict
+        return verdict
+
+    def close(self) -> Verdict:
+        """The stream is over: the answer's verdict, from those of its choices."""
+        verdict = merge(self.verdicts.values(), blank(self._plan, "completion"))
+        verdict.coverage.skipped.update(self._skipped)
+        verdict.timings["stream"] = time.perf_counter() - self._begin
+        self._passage.verdicts["completion"] = verdict
+        return verdict
+
+    def _of(self, choice: int) -> list[Gate]:
+        return [gate for gate in self._gates.values() if gate.choice == choice]
+
+    def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
+        role: Role = "upstream" if channel.startswith("/error") else "assistant"
+        gate = Gate(
+            self._side.look(role, kind),
+            channel,
+            choice,
+            active=self._active,
+            exempt=self._exempt,
+            max_hold=self._plan.max_hold,
+            hold_limit=self._plan.hold_limit,
+            fixed=fixed,
+        )
+        self._gates[channel] = gate
+        self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
+        return gate
+
+    async def _whole(self, gates: Sequence[Gate], results: Results) -> None:
+        """Detectors that judge a whole text, for rules that hold the answer or come after it."""
+        segments = []
+        for gate in gates:
+            if gate.keeps_text:
+                segment = self._segments[gate.where]
+                segment.text = gate.text
+                segments.append(segment)
+        if not segments:
+            return
+        found, failures = await self._passage.engine.look_whole(
+            self._side, segments, self._passage.exchange, deadline=self._plan.deadline, active=self._active
+        )
+        for finding in found:
+            results.setdefault(finding.rule, RuleResult()).findings.append(finding)
+        for failure in failures:
+            results.setdefault(failure.rule, RuleResult()).failures.append(failure)
+

@@ -1,0 +1,260 @@
+"""Policy → Plan: detectors built, patterns compiled, conditions checked, stream classes derived. It boots or refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from lockgate.detectors.catalog import CATALOG, Entry
+from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec
+from lockgate.detectors.scanner import Scanner
+from lockgate.errors import PatternError, PolicyError
+from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
+from lockgate.policy.conditions import Condition, compile_condition
+from lockgate.policy.nearest import suggest
+from lockgate.policy.plan import (
+    Asked,
+    Look,
+    Plan,
+    PlannedRule,
+    Refusal,
+    Rewrite,
+    SidePlan,
+    StreamClass,
+    Sweep,
+    Use,
+)
+from lockgate.policy.schema import Policy, Rule
+from lockgate.verdict import Action
+
+_WHOLE = ("hold", "after")
+
+
+def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
+    """Compile `policy`. Raises PolicyError with file:line for everything that would not run.
+
+    `catalog` maps a detector's kind to its configuration model and factory; pass an extended one for detectors of
+    your own.
+    """
+    builder = _Builder(policy, catalog)
+    rules = [builder.rule(i, rule) for i, rule in enumerate(policy.rules)]
+    for rule in rules:
+        _check_permit(policy, rule, rules)
+    scanners: dict[tuple[PatternSpec, ...], Scanner] = {}
+    sides = {side: _side(side, rules, scanners) for side in SIDES}
+    return Plan(
+        policy=policy.name,
+        hash=policy.hash,
+        prompt=sides["prompt"],
+        completion=sides["completion"],
+        unknown=policy.unknown,
+        unguarded=policy.unguarded,
+        max_hold=policy.stream.max_hold,
+        hold_limit=policy.stream.hold_limit,
+        deadline=policy.deadline_ms / 1000,
+        sources=policy.sources,
+    )
+
+
+class _Builder:
+    """Builds each detector once for each configuration, however many rules ask for it."""
+
+    def __init__(self, policy: Policy, catalog: Mapping[str, Entry]) -> None:
+        self._policy = policy
+        self._catalog = catalog
+        self._built: dict[tuple[str, str], PatternDetector | Detector] = {}
+        self._priorities = {principle.id: principle.priority for principle in policy.principles}
+
+    def rule(self, index: int, rule: Rule) -> PlannedRule:
+        policy = self._policy
+        uses = tuple(self._use(index, kind, config) for kind, config in rule.use.items())
+        condition = self._condition(index, rule, uses)
+        then = rule.then
+        action = Action.ALLOW
+        refusal = rewrite = None
+        if then is not None:
+            if then.refuse is not None:
+                action, refusal = Action.REFUSE, Refusal(then.refuse.message, then.refuse.status)
+            elif then.rewrite is not None:
+                action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text)
+            elif then.flag:
+                action = Action.FLAG
+        return PlannedRule(
+            id=rule.id,
+            sides=frozenset(rule.side),
+            roles=frozenset(rule.where.role),
+            kinds=frozenset(rule.where.kind),
+            uses=uses,
+            condition=condition,
+            action=action,
+            refusal=refusal,
+            rewrite=rewrite,
+            flags=tuple(then.flag.items()) if then is not None else (),
+            on_error=rule.on_error,
+            permit=frozenset(rule.permit),
+            final=rule.final,
+            principle=rule.principle or "",
+            priority=self._priorities.get(rule.principle or "", 0),
+            layer=policy.layer("rules", index),
+            stream=self._stream(index, rule, uses, condition, action),
+            where=policy.at("rules", index),
+        )
+
+    def _use(self, index: int, kind: str, config: Any) -> Use:
+        where = self._policy.at("rules", index, "use", kind)
+        entry = self._catalog.get(kind)
+        if entry is None:
+            hint = suggest(kind, list(self._catalog)) or f"known detectors: {', '.join(sorted(self._catalog))}"
+            raise PolicyError(f"there is no detector {kind!r}", where=where, hint=hint)
+        key = (kind, json.dumps(config, sort_keys=True))
+        if key not in self._built:
+            try:
+                self._built[key] = entry.build(entry.config.model_validate(config))
+            except ValidationError as error:
+                first = error.errors(include_input=False, include_url=False)[0]
+                path = [part for part in first["loc"] if isinstance(part, (str, int))]
+                known = list(entry.config.model_fields)
+                hint = f"its keys are: {', '.join(known)}" if first["type"] == "extra_forbidden" else ""
+                if hint and path and (near := suggest(str(path[-1]), known)):
+                    hint = near
+                shown = ".".join(map(str, path))
+                problem = f"{kind}: {shown + ': ' if shown else ''}{first['msg'].removeprefix('Value error, ')}"
+                raise PolicyError(
+                    problem, where=self._policy.at("rules", index, "use", kind, *path) or where, hint=hint
+                ) from None
+            except PolicyError as error:
+                raise error.at(where) from None
+        detector = self._built[key]
+        if isinstance(detector, PatternDetector):
+            self._check_patterns(detector, where)
+        return Use(kind, detector)
+
+    def _check_patterns(self, detector: PatternDetector, where: str) -> None:
+        for spec in detector.specs:
+            if spec.max_width > self._policy.stream.max_hold:
+                raise PatternError(
+                    f"{spec.label}: max_width {spec.max_width} is more than stream.max_hold "
+                    f"{self._policy.stream.max_hold}",
+                    where=where,
+                    hint="a stream could not hold such a match: raise stream.max_hold or lower max_width",
+                )
+
+    def _condition(self, index: int, rule: Rule, uses: tuple[Use, ...]) -> Condition | None:
+        if rule.when is None:
+            return None
+        where = self._policy.at("rules", index, "when")
+        return compile_condition(rule.when, where=where, detectors={use.kind: use.detector.labels for use in uses})
+
+    def _stream(
+        self, index: int, rule: Rule, uses: tuple[Use, ...], condition: Condition | None, action: Action
+    ) -> StreamClass:
+        where = self._policy.at("rules", index)
+        if rule.stream == "after" and action is Action.REWRITE:
+            raise PolicyError(
+                f"rule {rule.id!r} rewrites, which is too late after the text has gone",
+                where=self._policy.at("rules", index, "stream"),
+                hint="write `stream: hold`",
+            )
+        if action is Action.REWRITE:
+            for use in uses:
+                if not use.patterned and not getattr(use.detector, "gives_spans", False):
+                    raise PolicyError(
+                        f"rule {rule.id!r} rewrites, but {use.kind!r} does not say where",
+                        where=self._policy.at("rules", index, "use", use.kind),
+                        hint="refuse or flag instead",
+                    )
+        if rule.stream is not None:
+            return rule.stream
+        whole = [use.kind for use in uses if use.detector.reach.kind == "whole"]
+        counts = condition is not None and bool(condition.uses_detectors)
+        if "completion" in rule.side and (whole or counts):
+            why = f"{whole[0]!r} judges" if whole else "its `when` judges"
+            raise PolicyError(
+                f"rule {rule.id!r}: {why} a whole answer, so in a stream it must either hold it or come after it",
+                where=where,
+                hint="add `stream: hold` or `stream: after`",
+            )
+        if whole or counts:
+            return "hold"  # prompts only: they are always whole
+        if any(use.detector.reach.kind == "sentence" for use in uses):
+            return "window"
+        return "span"
+
+
+def _check_permit(policy: Policy, permit: PlannedRule, rules: list[PlannedRule]) -> None:
+    """A permit that depends on the answer can only be judged when the answer is whole; so can what it may remove."""
+    if not permit.permit or "completion" not in permit.sides or not permit.uses:
+        return
+    for rule in rules:
+        labels = {label for use in rule.uses for label in use.detector.labels}
+        touched = rule.id in permit.permit or bool(labels & permit.permit)
+        if rule is permit or not touched or "completion" not in rule.sides or not rule.acts:
+            continue
+        if rule.stream not in _WHOLE or permit.stream not in _WHOLE:
+            raise PolicyError(
+                f"rule {permit.id!r} may permit {rule.id!r} by what it finds in the answer, which a stream knows only "
+                "at its end",
+                where=permit.where,
+                hint="add `stream: hold` to both, or let the permit depend on `when: request.…` alone",
+            )
+
+
+def _side(side: Side, rules: list[PlannedRule], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> SidePlan:
+    mine = tuple(rule for rule in rules if side in rule.sides)
+    looks: dict[tuple[Role, Kind], Look] = {}
+    shared: dict[tuple[str, ...], Look] = {}
+    for role in ROLES:
+        for kind in KINDS:
+            admitted = tuple(rule for rule in mine if rule.uses and rule.admits(role, kind))
+            if not admitted:
+                continue
+            key = tuple(rule.id for rule in admitted)
+            if key not in shared:
+                shared[key] = _look(side, admitted, scanners)
+            looks[role, kind] = shared[key]
+    return SidePlan(side, mine, looks)
+
+
+def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> Look:
+    streams = side == "completion"
+    acting = [rule for rule in rules if rule.acts and (not streams or rule.stream not in _WHOLE)]
+    watching = [rule for rule in rules if rule not in acting]
+    coded = [(rule, use) for rule in rules for use in rule.uses if not use.patterned]
+    windowed = tuple((r, u) for r, u in coded if r.stream == "window" and u.detector.reach.kind == "sentence")
+    whole = tuple(pair for pair in coded if pair not in windowed)
+    return Look(
+        rules=rules,
+        acting=_sweep(acting, scanners),
+        watching=_sweep(watching, scanners),
+        windowed=windowed,
+        whole=whole,
+        holds=streams and any(rule.stream == "hold" for rule in rules),
+        names=tuple(sorted({use.kind for rule in rules for use in rule.uses})),
+    )
+
+
+def _sweep(rules: list[PlannedRule], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> Sweep | None:
+    asked: dict[PatternSpec, list[Asked]] = {}
+    for rule in rules:
+        for use in rule.uses:
+            if isinstance(use.detector, PatternDetector):
+                for spec in use.detector.specs:
+                    asked.setdefault(spec, []).append(Asked(rule, use.kind))
+    if not asked:
+        return None
+    specs = tuple(asked)
+    if specs not in scanners:
+        try:
+            scanners[specs] = Scanner(specs)
+        except PatternError as error:
+            raise error.at(_line_of(error, asked)) from None
+    return Sweep(scanners[specs], tuple(tuple(rules_of) for rules_of in asked.values()))
+
+
+def _line_of(error: PatternError, asked: Mapping[PatternSpec, list[Asked]]) -> str:
+    """Where the policy asks for the row that the error names."""
+    label = error.problem.partition(":")[0]
+    return next((who[0].rule.where for spec, who in asked.items() if spec.label == label), "")

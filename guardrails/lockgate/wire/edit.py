@@ -1,0 +1,97 @@
+"""Edits and refusals, written into the bytes of a chat document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockgate.act import apply
+from lockgate.verdict import Edit, Flag
+from lockgate.wire.document import dump_string
+from lockgate.wire.pointer import get, tokens
+from lockgate.wire.splice import splice, with_member
+
+
+def _by_place(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
+    places: dict[str, list[Edit]] = {}
+    for edit in edits:
+        places.setdefault(edit.where, []).append(edit)
+    return places
+
+
+def edit_document(body: bytes, document: Any, edits: Sequence[Edit]) -> bytes:
+    """`body` with the edits applied to its strings, and with what depends on them: log probabilities of an edited
+    choice become null, offsets of its annotations follow."""
+    values: dict[str, bytes] = {}
+    for where, mine in _by_place(edits).items():
+        value = get(document, where)
+        if isinstance(value, str):
+            values[where] = dump_string(apply(value, mine))
+            values.update(_dependants(document, where, mine))
+        else:
+            values[_logprobs_of(where)] = b"null"
+    return splice(body, values)
+
+
+def _logprobs_of(where: str) -> str:
+    """`/choices/0/logprobs/content` → `/choices/0/logprobs`: what spells an edited text goes as a whole."""
+    head, found, _ = where.partition("/logprobs")
+    if not found:
+        raise ValueError(f"{where} is not a string")
+    return head + found
+
+
+def _dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes]:
+    path = tokens(where)
+    if len(path) < 4 or path[0] != "choices" or path[2] != "message":
+        return {}
+    values: dict[str, bytes] = {}
+    choice = document["choices"][int(path[1])]
+    if choice.get("logprobs") is not None:
+        values[f"/choices/{path[1]}/logprobs"] = b"null"
+    if path[3:] == ["content"]:
+        base = f"/choices/{path[1]}/message/annotations"
+        for i, note in enumerate(choice["message"].get("annotations") or ()):
+            for kind, cited in note.items() if isinstance(note, dict) else ():
+                for key in ("start_index", "end_index"):
+                    if isinstance(cited, dict) and isinstance(cited.get(key), int):
+                        moved = shifted(cited[key], edits)
+                        values[f"{base}/{i}/{kind}/{key}"] = str(moved).encode()
+    return values
+
+
+def shifted(offset: int, edits: Sequence[Edit]) -> int:
+    """Where `offset` of the original text stands in the edited one. Inside an edit: its end."""
+    moved = offset
+    for edit in edits:
+        start, end = edit.span
+        if end <= offset:
+            moved += len(edit.replacement) - (end - start)
+        elif start < offset:
+            moved += len(edit.replacement) - (offset - start)
+    return moved
+
+
+def refuse_choices(body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:
+    """`body` with the message of each refused choice replaced by a refusal, and its finish_reason by
+    ``content_filter``. Keys of `refused` are positions in `choices`."""
+    values: dict[str, bytes] = {}
+    for position, message in refused.items():
+        where = f"/choices/{position}"
+        choice = document["choices"][position]
+        text = json.dumps(message, ensure_ascii=False) if message else "null"
+        values[f"{where}/message"] = f'{{"role":"assistant","content":null,"refusal":{text}}}'.encode()
+        if choice.get("logprobs") is not None:
+            values[f"{where}/logprobs"] = b"null"
+        if "finish_reason" in choice:
+            values[f"{where}/finish_reason"] = b'"content_filter"'
+    return splice(body, values)
+
+
+def with_note(body: bytes, note: Mapping[str, Any], flags: Sequence[Flag]) -> bytes:
+    """`body` with the `lockgate` object: id, action, policy, rules, and the flags if there are any."""
+    shown = dict(note)
+    if flags:
+        shown["flags"] = [flag.public() for flag in flags]
+    return with_member(body, "lockgate", json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode())

@@ -1,0 +1,72 @@
+"""Reads a request: its body within the limit, decoded, and its headers for the upstream; or a 4xx."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+from lockgate.errors import WireError
+from lockgate_proxy.bodies import decode_request
+from lockgate_proxy.headers import Headers, value_of
+
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+
+_DRAIN = 4 << 20  # bytes of a body that is too large which are read so that the client sees the answer
+
+
+class ClientGone(Exception):  # noqa: N818 - it says what happened; nothing is wrong here
+    """The client closed its connection: whatever is under way for it is cancelled."""
+
+
+@dataclass(slots=True)
+class Body:
+    """`raw` as it came; `plain` after its content-encoding, which are the same object without one."""
+
+    raw: bytes
+    plain: bytes
+
+
+async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
+    """The whole body. Raises WireError (413 over `limit`, 415 for an unknown encoding, 400) and ClientGone."""
+    length = value_of(headers, b"content-length")
+    if length.isdigit() and int(length) > limit:
+        await _drain(receive)
+        raise WireError(f"the body is larger than {limit} bytes", status=413, code="request_too_large")
+    raw = await _read(receive, limit)
+    encoding = value_of(headers, b"content-encoding")
+    if not encoding:
+        return Body(raw, raw)
+    return Body(raw, decode_request(raw, encoding, limit))
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            if message.get("more_body", False):
+                await _drain(receive)
+            raise WireError(f"the body is larger than {limit} bytes", status=413, code="request_too_large")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on for a while: a client that is still sending would otherwise see a reset, not the answer."""
+    size = 0
+    while size < _DRAIN:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        size += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
