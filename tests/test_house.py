@@ -77,6 +77,7 @@ THIRD_PARTY = {
     },
     "lockgate_proxy": {
         "aiohttp",
+        "multidict",  # aiohttp's own headers
         "openai",
         "opentelemetry",
         "pydantic",
@@ -84,6 +85,7 @@ THIRD_PARTY = {
         "rich",
         "starlette",
         "uvicorn",
+        "yarl",  # aiohttp's own URLs
     },
 }
 """What each storey may import from outside. For `lockgate` these are the core dependencies, and no more."""
