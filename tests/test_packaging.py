@@ -226,3 +226,14 @@ def test_an_editable_install_sees_a_change_at_once(tmp_path: Path) -> None:
     assert place.python_says(finds).splitlines() == [where, "changed-a-moment-ago"]
     (repository / "guardrails" / "lockgate" / "new_module.py").write_text("WORD = 'new'\n", encoding="utf-8")
     assert place.python_says("from lockgate.new_module import WORD; print(WORD)") == "new"
+
+
+@pytest.mark.full
+def test_a_users_installation_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
+    """As a user would: a fresh environment, the wheel with its extra, the packages that it asks for."""
+    venv.create(tmp_path / "venv", with_pip=True, symlinks=True)
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = ("-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--retries", "10")
+    run(python, *pip, "--constraint", ROOT / "scripts" / "constraints.txt", f"{wheel}[demo]", cwd=tmp_path)
+    assert run(tmp_path / "venv" / "bin" / "lockgate", "demo", cwd=tmp_path)
+    run(python, "-m", "pip", "check", cwd=tmp_path)
