@@ -11,6 +11,8 @@ from lockgate.policy.nearest import nearest, suggest
         ("promt", ["prompt", "completion"], "prompt"),
         ("Prompt", ["prompt", "completion"], "prompt"),
         ("email_adress", ["EMAIL_ADDRESS", "IP_ADDRESS"], "EMAIL_ADDRESS"),
+        ("email", ["EMAIL_ADDRESS_IN_A_LONG_NAME", "IP_ADDRESS"], "EMAIL_ADDRESS_IN_A_LONG_NAME"),
+        ("long_", ["long_name_of_this", "long_name_of_that"], ""),
         ("zebra", ["prompt", "completion"], ""),
         ("zebra", [], ""),
     ],

@@ -43,6 +43,12 @@ _INT = re.compile(r"[-+]?[0-9]{1,18}|0o[0-7]{1,20}|0x[0-9a-fA-F]{1,15}")
 _BIG = re.compile(r"[-+]?[0-9]{19,}|0o[0-7]{21,}|0x[0-9a-fA-F]{16,}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_HINTS = {
+    "mapping values are not": 'look at the indentation, or put a value that has ": " in it in quotes',
+    "found '<scalar>'": "something stands behind a value in quotes",
+    "block end": "the indentation does not fit the lines above",
+    "cannot start any token": "put the value in quotes",
+}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -169,12 +175,16 @@ class _Builder:
             raise PolicyError("not YAML, here or below", where=f"{self.file}:{line}", hint="a bad escape?") from error
 
     def _syntax(self, error: MarkedYAMLError) -> PolicyError:
-        mark = error.problem_mark or error.context_mark
-        where = f"{self.file}:{mark.line + 1}" if mark else self.file
         problem = " ".join(part for part in (error.context, error.problem) if part)
+        mark, opens = error.problem_mark or error.context_mark, error.context_mark
+        if "end of stream" in problem and opens:
+            mark = opens  # what is not closed is found at the end of the file, and wrong where it opens
+        where = f"{self.file}:{mark.line + 1}" if mark else self.file
         if "'\\t'" in problem:
             return PolicyError("a tab where YAML wants spaces", where=where, hint="indent with spaces")
-        hint = 'put the value in quotes, or leave a space after ":"' if "mapping values" in problem else ""
+        hint = next((hint for words, hint in _HINTS.items() if words in problem), "")
+        if "a flow" in problem and opens:
+            hint = f"it opens in line {opens.line + 1}"
         return PolicyError(f"not YAML: {problem}", where=where, hint=hint)
 
     def _directives(self, event: DocumentStartEvent) -> None:

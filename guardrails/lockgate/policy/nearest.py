@@ -6,12 +6,16 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 _FEW = 8
+_PREFIX = 3
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """The word of `words` that is most like `word`, or "" if none is close."""
+    """The word of `words` that is most like `word`, or the only one that begins with it, or ""."""
     known = {w.lower(): w for w in sorted(words)}
     found = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    if not found and len(word) >= _PREFIX:
+        longer = [w for w in known if w.startswith(word.lower())]
+        found = longer if len(longer) == 1 else []
     return known[found[0]] if found else ""
 
 

@@ -74,6 +74,15 @@ Kinds = Annotated[tuple[Kind, ...], BeforeValidator(listed, json_schema_input_ty
 Words = Annotated[tuple[str, ...], BeforeValidator(listed, json_schema_input_type=str | list[str])]
 
 
+def _version(value: Any) -> Any:
+    if type(value) is not int or value != 1:
+        raise problem("this Lockgate reads version 1", "write `version: 1`")
+    return value
+
+
+Version = Annotated[Literal[1], BeforeValidator(_version)]
+
+
 class Refusal(Model):
     """`message` is for the user. `status` is a refused prompt's: 400, or 200 with the message as the answer."""
 
@@ -232,7 +241,7 @@ class Policy(Model):
     content's. `at()` and `layer()` say where a part of it was written.
     """
 
-    version: Literal[1]
+    version: Version
     name: Name
     description: str = ""
     extends: Words = ()
@@ -245,13 +254,6 @@ class Policy(Model):
 
     _tree: Node | None = PrivateAttr(default=None)
     _sources: tuple[str, ...] = PrivateAttr(default=())
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _version(cls, value: Any) -> Any:
-        if value != 1 or not isinstance(value, int) or isinstance(value, bool):
-            raise problem("this Lockgate reads version 1", "write `version: 1`")
-        return value
 
     @model_validator(mode="after")
     def _cross(self) -> Self:

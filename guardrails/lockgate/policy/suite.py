@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, StrictInt, 
 from lockgate.exchange import Side
 from lockgate.policy.document import Node
 from lockgate.policy.nearest import suggest
-from lockgate.policy.schema import Model, Problem, Words, problem, raise_problems, repeated
+from lockgate.policy.schema import Model, Problem, Version, Words, problem, raise_problems, repeated
 from lockgate.verdict import Reason
 
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -132,7 +132,7 @@ def _is_text(value: object) -> bool:
 class Suite(Model):
     """A test file. `source` is its path; `at()` says where a part of it was written."""
 
-    version: Literal[1]
+    version: Version
     cases: tuple[Case, ...]
 
     _tree: Node | None = PrivateAttr(default=None)
