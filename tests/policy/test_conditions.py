@@ -282,10 +282,8 @@ def test_a_rule_without_detectors_sees_the_request() -> None:
         compile_condition("pii.count > 1", where="p.yaml:7", detectors={})
 
 
-_TOKENS = st.sampled_from(
-    "pii secrets request . count score labels tags ( ) [ ] \" ' && || ! == > 1 0.5 true in exists t , ? : has \\ { }"
-    " EMAIL_ADDRESS".split()
-)
+_CEL = "pii secrets request . count score labels tags ( ) [ ] { } \" ' && || ! == > 1 0.5 true in exists t , ? : has \\"
+_TOKENS = st.sampled_from([*_CEL.split(), "EMAIL_ADDRESS"])
 
 
 @given(st.one_of(st.lists(_TOKENS, max_size=14).map(" ".join), st.text(max_size=30)))

@@ -170,9 +170,10 @@ def test_a_file_that_fails_in_reading(tmp_path: Path, monkeypatch: pytest.Monkey
     assert str(raised.value) == f"{path}: the file can't be read: Permission denied"
 
 
+_YAML = "a b : - [ ] { } , \" ' | > &x *x !!str ! # ? << \\ 1 0x ~ \\u12 \\UFFFFFFFF @ ` |2 >-"
 _TOKENS = st.sampled_from(
     [
-        *"a b : - [ ] { } , \" ' | > &x *x !!str ! # ? << \\ 1 0x ~ \\u12 \\UFFFFFFFF @ ` |2 >-".split(),
+        *_YAML.split(),
         *(" ", "\n", "\n  ", ": ", "- ", "\t", "\r", "\u2028", "\x85"),
         *("%YAML 1.2\n", "%YAML 1.x\n", "%TAG ! x\n", "---\n", "...\n"),
     ]

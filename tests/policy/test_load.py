@@ -270,13 +270,9 @@ def test_where_tests_stand(policy: str, tests: str) -> None:
     assert load.test_file_of(policy) == Path(tests)
 
 
-_WORDS = st.sampled_from(
-    [
-        *"version name extends rules principles stream id side use when then refuse rewrite replace flag record".split(),
-        *"where role kind permit final prompt user pii cases pin expect action chunks completion label span".split(),
-        *("", "[key]", "p.yaml", "default"),
-    ]
-)
+_KEYS = """version name extends rules principles stream id side use when then refuse rewrite replace flag record where role
+    kind permit final prompt user pii cases pin expect action chunks completion label span [key] p.yaml default"""
+_WORDS = st.sampled_from([*_KEYS.split(), ""])
 _VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-2, 3) | st.just(0.5) | _WORDS | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_WORDS, inner, max_size=4),
