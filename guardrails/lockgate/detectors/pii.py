@@ -1,0 +1,260 @@
+"""Personal data that has a grammar or a checksum. Labels are presidio's.
+
+A row proposes, its check decides. Rows take in a little more than what they look for, so that the check sees what a
+number is part of: a date, a version, a longer number.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from lockgate.detectors import pii_iban
+from lockgate.detectors.checks import ESCAPE, card_number, closed, opening, social_security_number, word
+from lockgate.detectors.pii_phone import phone_specs
+from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans
+
+KIND = "pii"
+
+PiiKind = Literal["EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER", "IP_ADDRESS"]
+KINDS: tuple[PiiKind, ...] = (
+    "EMAIL_ADDRESS",
+    "CREDIT_CARD",
+    "IBAN_CODE",
+    "US_SSN",
+    "PHONE_NUMBER",
+    "IP_ADDRESS",
+)
+Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+
+
+class PiiConfig(BaseModel):
+    """`kinds`: the labels to look for, all if not given. `min_score`: rows below it are left out.
+
+    `phone_regions`: the countries (ISO 3166-1, two letters) whose national ways to write a phone number are known;
+    numbers with a + are found for all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kinds: tuple[PiiKind, ...] | None = Field(default=None, min_length=1)
+    min_score: float = Field(default=0.5, ge=0, le=1)
+    phone_regions: tuple[Region, ...] = ("US",)
+
+
+def build(config: PiiConfig) -> PatternDetector:
+    """Raises PolicyError for a phone region that does not exist."""
+    kinds = frozenset(KINDS if config.kinds is None else config.kinds)
+    rows = [*_SPECS, *(phone_specs(config.phone_regions) if "PHONE_NUMBER" in kinds else ())]
+    specs = tuple(spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
+    return PatternDetector(KIND, specs, kinds)
+
+
+# E-mail addresses
+
+_LOCAL = r"[A-Za-z0-9_][A-Za-z0-9._%+'\-]{0,63}"
+_EMAIL = ESCAPE + _LOCAL + r"(?:@|%40)[A-Za-z0-9.\-]{1,140}\.[A-Za-z][A-Za-z0-9\-]{1,23}"
+_OPEN, _CLOSE = r" ?[\[({<] ?", r" ?[\])}>] ?"
+_SPELT_EMAIL = (
+    _LOCAL + _OPEN + "(?:at|@)" + _CLOSE + r"[A-Za-z0-9\-]{1,40}"
+    r"(?:(?:\.|" + _OPEN + r"(?:dot|\.)" + _CLOSE + r")[A-Za-z0-9\-]{2,24}){1,3}"
+)
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
+_TOP_LEVEL = re.compile(r"[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,}", re.IGNORECASE)
+_AT = re.compile("@|%40")
+_FILES = frozenset(
+    "bmp css csv dll exe gif gz htm html ico jpeg jpg js json jsx lock log map pdf php png svg tar tiff ts tsx txt "
+    "webp xml yaml yml".split()
+)
+_STRING_PREFIX = re.compile(r"(?:[fbru]|rb|br|fr|rf)'", re.IGNORECASE)
+
+
+def _email(text: str, start: int, end: int) -> Spans:
+    first = max(opening(text, start, end), start)
+    # A string literal's prefix and quote, which are also letters that a name may have (o'brien).
+    prefix = _STRING_PREFIX.match(text, first, end)
+    if prefix:
+        first = prefix.end()
+    at = _AT.search(text, first, end)
+    if at is None or at.start() == first or text[first : at.start()].lower() == "git":
+        return ()
+    last = -1
+    position, labels = at.end(), 0
+    while label := _LABEL.match(text, position, end):
+        labels += 1
+        if labels > 1 and _TOP_LEVEL.fullmatch(label.group()):
+            last = label.end()
+        position = label.end() + 1
+        if text[label.end() : position] != "." or position >= end:
+            break
+    if last < 0 or text[last : last + 1] == "(" or text[first:last].rpartition(".")[2].lower() in _FILES:
+        return ()
+    return ((first, last),)
+
+
+# Payment cards
+
+_CARD = ESCAPE + r"[0-9](?:[ .\-]{0,3}[0-9]){11,60}"
+_GROUP = re.compile(r"[0-9]+")
+_CARD_SHAPES = frozenset({
+    (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 4, 1), (4, 4, 4, 1), (4, 4, 5),
+    (4, 5, 6), (6, 13), (6, 10), (8, 8), (4, 12), (12, 4),
+})  # fmt: skip
+"""How cards are grouped, where more numbers stand around; alone, any grouping will do."""
+
+
+def _card(text: str, start: int, end: int) -> Spans:
+    first = opening(text, start, end)
+    groups = [match.span() for match in _GROUP.finditer(text, max(first, start), end)]
+    # The first and the last group may be glued to something else; those between stand free.
+    if first < 0 or (first and text[first - 1] == "."):
+        del groups[0]
+    if groups and not closed(text, end):
+        del groups[-1]
+    gaps = [text[a[1] : b[0]] for a, b in zip(groups, groups[1:], strict=False)]
+    found: list[tuple[int, int]] = []
+    left = 0
+    while left < len(groups):
+        right = _card_end(text, groups, gaps, left)
+        if right < 0:
+            left += 1
+            continue
+        found.append((groups[left][0], groups[right][1]))
+        left = right + 1
+    return found
+
+
+def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: int) -> int:
+    """The group with which a card that begins with group `left` ends; -1 if none begins there."""
+    digits = ""
+    sizes: list[int] = []
+    for right in range(left, len(groups)):
+        low, high = groups[right]
+        digits += text[low:high]
+        sizes.append(high - low)
+        if len(digits) > 19 or (right - left > 1 and gaps[right - 1] != gaps[left]):
+            return -1
+        whole = left == 0 and right == len(groups) - 1
+        shaped = len(sizes) == 1 or whole or tuple(sizes) in _CARD_SHAPES
+        if shaped and not _fraction(gaps, left, right) and card_number(digits):
+            return right
+    return -1
+
+
+def _fraction(gaps: list[str], left: int, right: int) -> bool:
+    """Whether the groups are part of a decimal number: a full stop before or behind, and none between."""
+    inner = gaps[left] if right > left else ""
+    before = gaps[left - 1] if left else ""
+    behind = gaps[right] if right < len(gaps) else ""
+    return inner != "." and "." in (before, behind)
+
+
+# US social security numbers
+
+
+def _ssn(text: str, start: int, end: int) -> Spans:
+    first = opening(text, start, end)
+    # Eleven characters: with one more number joined on either side, it is something else.
+    if first < 0 or end - first != 11 or not closed(text, end):
+        return ()
+    return ((first, end),) if social_security_number(_digits(text[first:end])) else ()
+
+
+def _ssn_in_context(text: str, start: int, end: int) -> Spans:
+    number = text[start:end]
+    if not closed(text, end) or re.fullmatch(r"[0-9]{3}([ .\-])[0-9]{2}\1[0-9]{4}", number):
+        return ()
+    return ((start, end),) if social_security_number(_digits(number)) else ()
+
+
+def _ssn_regex(gap: str) -> str:
+    return ESCAPE + f"(?:[0-9]{gap})?[0-9]{{3}}{gap}[0-9]{{2}}{gap}[0-9]{{4}}(?:{gap}[0-9])?"
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
+
+
+# Internet addresses
+
+_IPV4 = (
+    ESCAPE + r"(?:(?:version|release|build|ver|rev|v)[ .:=]{0,2})?"
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,15}(?:[.\-+_]?[A-Za-z0-9_])?"
+)
+_IPV6 = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,36}(?:\.[0-9]{1,3}){0,3}"
+_QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
+_NETWORKS = tuple(map(ipaddress.IPv6Network, ("2000::/3", "64:ff9b::/96", "::ffff:0:0/96", "fc00::/7", "fe80::/10")))
+
+
+def _ipv4(text: str, start: int, end: int) -> Spans:
+    opened = opening(text, start, end)
+    glued = opened < 0 or (opened > 0 and text[opened - 1] == ".")
+    first = opened = max(opened, start)
+    while not text[first].isdigit():
+        first += 1
+    if (first > opened) != glued:
+        # "version 1.2.3.4", or the end of a longer word or number. "server 10.0.0.1" only looks like the first.
+        return ()
+    quad = _QUAD.match(text, first, end)
+    if quad is None or not closed(text, quad.end()):
+        return ()
+    tail = text[quad.end() : end]
+    if tail and (tail[0] in "+_" or tail[1:].isdigit() or (tail[0] == "-" and tail[1:].isalpha())):
+        return ()
+    return (quad.span(),) if _personal_ipv4(quad.group()) else ()
+
+
+def _personal_ipv4(text: str) -> bool:
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    # This host, net masks, and network or version numbers (10.0.0.0, Chrome/120.0.0.0) are nobody's address.
+    return not (address.is_loopback or text.startswith(("0.", "255.")) or text.endswith(".0.0.0"))
+
+
+def _ipv6(text: str, start: int, end: int) -> Spans:
+    first, last = start, end
+    if first and word(text[first - 1]):
+        first = text.index(":", first, end) + 1
+    if text[first] == ":" and text[first : first + 2] != "::":
+        first += 1
+    if text[last - 1] == ":" and text[last - 2 : last] != "::":
+        last -= 1
+    if last == end and not closed(text, end):
+        return ()
+    return ((first, last),) if last > first and _personal_ipv6(text[first:last]) else ()
+
+
+def _personal_ipv6(text: str) -> bool:
+    try:
+        address = ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    if "::" not in text and "." not in text:
+        return any(len(group) != 2 for group in text.split(":"))  # eight times two digits are a device's address
+    # A scope in code (`f64::add`) is an address by its grammar, but in no network that is in use.
+    return not address.is_loopback and any(address in network for network in _NETWORKS)
+
+
+_SPECS = (
+    PatternSpec("EMAIL_ADDRESS", _EMAIL, validate=_email),
+    PatternSpec("EMAIL_ADDRESS", _SPELT_EMAIL, score=0.7, ignore_case=True),
+    PatternSpec("CREDIT_CARD", _CARD, validate=_card),
+    PatternSpec("IBAN_CODE", pii_iban.REGEX, ignore_case=True, validate=pii_iban.spans),
+    PatternSpec("US_SSN", _ssn_regex("-"), score=0.9, validate=_ssn),
+    PatternSpec("US_SSN", _ssn_regex("[ .]"), score=0.5, validate=_ssn),
+    PatternSpec(
+        "US_SSN",
+        r"(?:\b|_|\\[nrt])(?:ssn|ss ?#|ss no|social security|social sec|taxpayer id|tax id)[^0-9\n]{0,24}"
+        r"([0-9]{3}[ .\-]?[0-9]{2}[ .\-]?[0-9]{4})",
+        score=0.8,
+        ignore_case=True,
+        validate=_ssn_in_context,
+    ),
+    PatternSpec("IP_ADDRESS", _IPV4, score=0.9, ignore_case=True, validate=_ipv4),
+    PatternSpec("IP_ADDRESS", _IPV6, score=0.9, validate=_ipv6),
+)
