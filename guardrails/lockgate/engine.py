@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from lockgate.decide import Results, RuleResult
 from lockgate.detectors.protocol import Detector
 from lockgate.detectors.scanner import ScanError
-from lockgate.exchange import Exchange, Segment
+from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
 from lockgate.policy.plan import PlannedRule, SidePlan, Sweep, Use
 from lockgate.verdict import Action, Coverage, Failure, Finding, Reason
@@ -22,8 +22,19 @@ from lockgate.windows import windows
 NOT_ADMITTED = "no rule looks at this kind of text"
 STOPPED_EARLY = "skipped: already refused"
 
-Pins = Mapping[str, Sequence[Finding]]
-"""Detector kind → its answer, instead of running it. Policy tests use this; `where` is filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A detector's answer, given instead of running it: findings (for one side, or both), or how it fails. Policy
+    tests use this; a finding's `where` is filled in with the last text's."""
+
+    findings: Sequence[tuple[Side | None, Finding]] = ()
+    fails: Reason | None = None
+
+
+Pins = Mapping[str, Pin]
+"""Detector kind → its pinned answer."""
 
 
 @dataclass(slots=True)
@@ -104,9 +115,15 @@ class Engine:
         segment = segments[-1]
         for rule in side.rules:
             for use in rule.uses:
-                for finding in self.pins.get(use.kind, ()):
-                    placed = replace(finding, where=segment.where, rule=rule.id, choice=segment.choice)
-                    looked.of(rule.id).findings.append(placed)
+                pin = self.pins.get(use.kind)
+                if pin is None or not rule.admits(segment.role, segment.kind):
+                    continue
+                if pin.fails is not None:
+                    _fail(looked, rule, use.kind, pin.fails, segment)
+                for at, finding in pin.findings:
+                    if at in (None, side.side):
+                        placed = replace(finding, where=segment.where, rule=rule.id, choice=segment.choice)
+                        looked.of(rule.id).findings.append(placed)
 
     async def _detect(
         self,

@@ -16,7 +16,7 @@ from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_strings, read_tool
 
-_ROLES: dict[str, Role] = {
+ROLES: dict[str, Role] = {
     "system": "system",
     "developer": "system",
     "user": "user",
@@ -169,7 +169,7 @@ def _message(reading: Reading, where: str, message: Any) -> None:
     name = message.get("role")
     if not isinstance(name, str):
         raise WireError("a message must have a role", where=f"{where}/role", code="invalid_type")
-    role = _ROLES.get(name)
+    role = ROLES.get(name)
     if role is None:
         # Its text is read as a user's, the least trusted; that the role itself means nothing to us is on record.
         role = "user"

@@ -1,0 +1,315 @@
+"""The decorator: the same engine as the proxy's, around a Python function.
+
+    @guard("policies/strict.yaml")
+    def ask(question: str) -> str: ...
+
+Works on plain functions, coroutines, generators and async generators. Every argument that is a text, a chat message or
+a list of chat messages is the prompt; what is returned, or yielded piece by piece, is the completion. A refusal raises
+`Refused`, a guard that failed closed raises `GuardUnavailable`; everything else gives the edited value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from lockgate.engine import Engine
+from lockgate.errors import GuardUnavailable, Refused
+from lockgate.exchange import Exchange, Reading, Side, Subject
+from lockgate.ids import new_id
+from lockgate.passage import Passage, Stream
+from lockgate.policy.compile import compile_policy
+from lockgate.policy.load import load_policy
+from lockgate.policy.locate import find_policy
+from lockgate.policy.plan import Plan
+from lockgate.policy.schema import Policy
+from lockgate.verdict import Action, Verdict
+from lockgate.wire.pointer import escape
+from lockgate.wire.values import edit_value, is_text, read_value
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+PolicyLike = str | os.PathLike[str] | Policy | Plan
+
+_CHANNEL = ""  # the pointer of a bare text
+
+
+class Guard:
+    """A policy, ready to guard functions and values.
+
+    `policy` is a path, the name of a policy that comes with Lockgate, a `Policy`, or a `Plan`. `prompt` names the
+    arguments that are the prompt (all texts and messages unless said). `tags` and `model` are shown to conditions as
+    `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyLike,
+        *,
+        prompt: str | Sequence[str] | None = None,
+        tags: Sequence[str] = (),
+        model: str = "",
+        on_verdict: Callable[[Verdict], object] | None = None,
+        engine: Engine | None = None,
+    ) -> None:
+        self.plan = _plan(policy)
+        self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
+        self._subject = Subject(model=model, tags=tuple(tags))
+        self._on_verdict = on_verdict
+        self._engine = engine or Engine()
+
+    # The verdict alone.
+
+    async def acheck(self, value: Any, *, side: Side = "prompt") -> Verdict:
+        """What the policy says of `value`: a text, a chat message, or a list of messages. Raises nothing."""
+        reading = Reading()
+        read_value(reading, _CHANNEL, value, "user" if side == "prompt" else "assistant", _choice(side))
+        passage = self._passage()
+        verdict = await (passage.prompt(reading) if side == "prompt" else passage.answer(reading))
+        return verdict
+
+    def check(self, value: Any, *, side: Side = "prompt") -> Verdict:
+        """`acheck`, for callers that are not async."""
+        return _run(self.acheck(value, side=side))
+
+    def edited(self, value: T, verdict: Verdict) -> T:
+        """`value` as `verdict` (of `check`) lets it through. Raises Refused and GuardUnavailable."""
+        _raise(verdict)
+        result: T = edit_value(value, verdict.edits)
+        return result
+
+    # Around a function.
+
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Wrap `function`. Its kind (async, generator, …) stays as it is."""
+        signature = inspect.signature(function)
+        self._require_names(signature, function)
+        wrapper: Any
+        if inspect.isasyncgenfunction(function):
+            wrapper = self._async_generator(function, signature)
+        elif inspect.iscoroutinefunction(function):
+            wrapper = self._coroutine(function, signature)
+        elif inspect.isgeneratorfunction(function):
+            wrapper = self._generator(function, signature)
+        else:
+            wrapper = self._plain(function, signature)
+        wrapped: Callable[P, R] = functools.update_wrapper(wrapper, function)
+        return wrapped
+
+    def _plain(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            passage = self._passage()
+            bound = _run(self._admit(passage, signature, args, kwargs, stream=False))
+            return _run(self._release(passage, function(*bound.args, **bound.kwargs)))
+
+        return call
+
+    def _coroutine(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            passage = self._passage()
+            bound = await self._admit(passage, signature, args, kwargs, stream=False)
+            return await self._release(passage, await function(*bound.args, **bound.kwargs))
+
+        return call
+
+    def _generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            passage = self._passage()
+            bound = _run(self._admit(passage, signature, args, kwargs, stream=True))
+            source = function(*bound.args, **bound.kwargs)
+            pieces = Pieces(passage.stream())
+            try:
+                for piece in source:
+                    yield from _run(pieces.add(piece))
+                yield from _run(self._last(pieces))
+            finally:
+                source.close()
+
+        return call
+
+    def _async_generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+            passage = self._passage()
+            bound = await self._admit(passage, signature, args, kwargs, stream=True)
+            source = function(*bound.args, **bound.kwargs)
+            pieces = Pieces(passage.stream())
+            try:
+                async for piece in source:
+                    for cleared in await pieces.add(piece):
+                        yield cleared
+                for cleared in await self._last(pieces):
+                    yield cleared
+            finally:
+                await source.aclose()
+
+        return call
+
+    # The steps.
+
+    def _passage(self) -> Passage:
+        return Passage(self.plan, Exchange(new_id(), "text", self._subject), self._engine)
+
+    async def _admit(
+        self,
+        passage: Passage,
+        signature: inspect.Signature,
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        *,
+        stream: bool,
+    ) -> inspect.BoundArguments:
+        passage.exchange.stream = stream
+        bound = signature.bind(*args, **kwargs)
+        reading = Reading()
+        texts = [name for name in bound.arguments if self._is_prompt(name, bound.arguments[name])]
+        for name in texts:
+            read_value(reading, f"/{escape(name)}", bound.arguments[name], "user")
+        verdict = await passage.prompt(reading)
+        self._tell(verdict)
+        _raise(verdict)
+        for name in texts:
+            bound.arguments[name] = edit_value(bound.arguments[name], verdict.edits, base=f"/{escape(name)}")
+        return bound
+
+    def _is_prompt(self, name: str, value: Any) -> bool:
+        return name in self._prompt if self._prompt is not None else is_text(value)
+
+    def _require_names(self, signature: inspect.Signature, function: Callable[..., Any]) -> None:
+        for name in self._prompt or ():
+            if name not in signature.parameters:
+                known = ", ".join(signature.parameters)
+                raise TypeError(f"{function.__name__} has no argument {name!r} to guard; it has: {known}")
+
+    async def _release(self, passage: Passage, value: Any) -> Any:
+        reading = Reading()
+        read_value(reading, _CHANNEL, value, "assistant", 0)
+        verdict = await passage.answer(reading)
+        self._tell(verdict)
+        _raise(verdict)
+        return edit_value(value, verdict.edits)
+
+    async def _last(self, pieces: Pieces) -> list[Any]:
+        rest, verdict = await pieces.end()
+        self._tell(verdict)
+        return rest
+
+    def _tell(self, verdict: Verdict) -> None:
+        if self._on_verdict is not None:
+            self._on_verdict(verdict)
+
+
+def guard(
+    policy: PolicyLike,
+    *,
+    prompt: str | Sequence[str] | None = None,
+    tags: Sequence[str] = (),
+    model: str = "",
+    on_verdict: Callable[[Verdict], object] | None = None,
+) -> Guard:
+    """A decorator that guards a function by `policy`. See `Guard` for the arguments."""
+    return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict)
+
+
+class Pieces:
+    """A streamed text, piece by piece. What is not a text is an unknown part, judged by the policy's `unknown:`."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._queue: list[tuple[Any, int, int]] = []
+        self._fed = False
+
+    async def add(self, piece: Any) -> list[Any]:
+        """Take one piece; give the pieces that may leave. Raises Refused and GuardUnavailable."""
+        if isinstance(piece, str):
+            self._fed = True
+            if self._stream.feed(0, _CHANNEL, "text", piece):
+                await self._stream.settle()
+            end = self._stream.gate(_CHANNEL).length
+            self._queue.append((piece, end - len(piece), end))
+        else:
+            self._stream.skip({_CHANNEL: "unread: unknown"}, [_CHANNEL])
+            self._queue.append((piece, -1, -1))
+        out = self._pop()
+        if self._stream.tripped and (self._stream.refused(0) or self._stream.closed(0)):
+            if out:
+                # What is cleared is the caller's; the refusal is raised by the next call.
+                return out
+            _raise(await self._stream.end(0))
+        return out
+
+    async def end(self) -> tuple[list[Any], Verdict]:
+        """The text is over: the rest, and the verdict."""
+        verdict = await self._stream.end(0)
+        out = self._pop()
+        self._stream.close()
+        _raise(verdict)
+        return out, verdict
+
+    def _pop(self) -> list[Any]:
+        out: list[Any] = []
+        gate = self._stream.gate(_CHANNEL) if self._fed else None
+        while self._queue:
+            piece, start, end = self._queue[0]
+            if end >= 0 and gate is not None:
+                if gate.cleared < end:
+                    break
+                edited = gate.edited(piece, start, end)
+                piece = piece if edited is None else edited
+            elif self._stream.unknown_refused:
+                break
+            self._queue.pop(0)
+            if piece != "":
+                out.append(piece)
+        return out
+
+
+def _choice(side: Literal["prompt", "completion"]) -> int | None:
+    return None if side == "prompt" else 0
+
+
+def _raise(verdict: Verdict) -> None:
+    if verdict.action is Action.REFUSE:
+        raise Refused(verdict)
+    if verdict.unavailable:
+        raise GuardUnavailable(verdict)
+
+
+def _plan(policy: PolicyLike) -> Plan:
+    if isinstance(policy, Plan):
+        return policy
+    return compile_policy(policy if isinstance(policy, Policy) else load_policy(find_policy(policy)))
+
+
+class _Background:
+    """One event loop in one daemon thread, for all callers that have none."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._started()).result()
+
+    def _started(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or os.getpid() != self._pid:
+                self._pid = os.getpid()  # a forked child has the loop, but not its thread
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="lockgate", daemon=True).start()
+            return self._loop
+
+    _pid = 0
+
+
+_background = _Background()
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return _background.run(coroutine)

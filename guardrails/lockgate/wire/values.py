@@ -1,0 +1,90 @@
+"""Plain Python values as a wire of their own: texts, chat messages, lists of them. For the decorator and policy tests.
+
+The pointer of a lone text is ``""``; of an argument, ``/name``; within messages, as in a chat request.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lockgate.act import apply
+from lockgate.errors import WireError
+from lockgate.exchange import Reading, Role, Segment
+from lockgate.verdict import Edit
+from lockgate.wire.chat import ROLES, read_message
+from lockgate.wire.pointer import get, tokens
+
+
+def is_message(value: Any) -> bool:
+    """A chat message: a mapping with a role."""
+    return isinstance(value, dict) and isinstance(value.get("role"), str)
+
+
+def is_text(value: Any) -> bool:
+    """Something that `read_value` reads."""
+    return isinstance(value, str) or is_message(value) or _is_messages(value)
+
+
+def _is_messages(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(is_message(item) for item in value)
+
+
+def read_value(reading: Reading, where: str, value: Any, role: Role, choice: int | None = None) -> None:
+    """Add every text of `value`; `role` is that of a bare text. What can't be read is recorded as unknown."""
+    if value is None:
+        return
+    if isinstance(value, str):
+        if value:
+            reading.segments.append(Segment(where, role, "text", value, choice))
+        return
+    messages = [("", value)] if is_message(value) else list(_numbered(value)) if _is_messages(value) else None
+    if messages is None:
+        reading.unread(where)
+        return
+    for suffix, message in messages:
+        known = ROLES.get(message["role"])
+        if known is None:
+            reading.unread(f"{where}{suffix}/role")
+        try:
+            read_message(reading, f"{where}{suffix}", message, known or "user", choice)
+        except WireError as error:
+            reading.unread(error.where or where)
+
+
+def _numbered(messages: Sequence[Any]) -> list[tuple[str, Any]]:
+    return [(f"/{i}", message) for i, message in enumerate(messages)]
+
+
+def edit_value(value: Any, edits: Sequence[Edit], *, base: str = "") -> Any:
+    """`value`, whose own pointer is `base`, with edits applied to a copy; itself where there are none."""
+    places: dict[str, list[Edit]] = {}
+    for edit in edits:
+        if edit.where == base or edit.where.startswith(f"{base}/"):
+            places.setdefault(edit.where[len(base) :], []).append(edit)
+    if not places:
+        return value
+    if isinstance(value, str):
+        return apply(value, places[""])
+    edited = copy.deepcopy(value)
+    for where, mine in places.items():
+        path = tokens(where)
+        holder = get(edited, where[: where.rindex("/")])
+        key: Any = int(path[-1]) if isinstance(holder, list) else path[-1]
+        holder[key] = apply(holder[key], mine)
+    return edited
+
+
+def only_text(value: Any) -> str | None:
+    """The text of a bare text or of the last message with a text; None if there is none. For showing, not guarding."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        content = value.get("content")
+        if isinstance(content, list):
+            return "".join(part.get("text", "") for part in content if isinstance(part, dict))
+        return content if isinstance(content, str) else None
+    if isinstance(value, list) and value:
+        return only_text(value[-1])
+    return None

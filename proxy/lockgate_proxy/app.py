@@ -1,0 +1,170 @@
+"""The proxy's one composition root: routes, and what they need, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from lockgate.audit import Audit
+from lockgate.policy.plan import Plan
+from lockgate.telemetry import Tracing
+from lockgate.wire.chat import ChatLens
+from lockgate_proxy import problems
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
+from lockgate_proxy.chat import handle_chat
+from lockgate_proxy.forward import handle_unguarded
+from lockgate_proxy.paths import meaning
+from lockgate_proxy.settings import Settings
+from lockgate_proxy.upstream import AiohttpUpstream, Upstream
+from lockgate_proxy.visit import Context
+
+_log = logging.getLogger("lockgate.proxy")
+
+CHAT = "/v1/chat/completions"
+_CHAT_ENDING = b"/chat/completions"
+
+Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
+
+
+def make_app(
+    settings: Settings,
+    plan: Plan,
+    *,
+    upstream: Upstream | None = None,
+    tracing: Tracing | None = None,
+    audit: Audit | None = None,
+) -> Starlette:
+    """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process)."""
+    context = Context(
+        settings=settings,
+        plan=plan,
+        upstream=upstream or _upstream(settings),
+        lens=ChatLens(),
+        tracing=tracing or Tracing(),
+        audit=audit,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await context.upstream.close()
+        if context.audit is not None:
+            context.audit.close()
+
+    async def healthz(_: object) -> JSONResponse:
+        return JSONResponse({"status": "ok"})
+
+    async def readyz(_: object) -> JSONResponse:
+        lost = context.audit.dropped if context.audit is not None else 0
+        return JSONResponse(
+            {"status": "ready", "policy": plan.policy, "policy_hash": plan.hash, "audit_lines_lost": lost}
+        )
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", healthz, methods=["GET"]),
+            Route("/readyz", readyz, methods=["GET"]),
+        ],
+        lifespan=lifespan,
+    )
+    app.router.default = _Door(context)
+    app.router.redirect_slashes = False
+    app.state.context = context
+    return app
+
+
+def _upstream(settings: Settings) -> Upstream:
+    return AiohttpUpstream(
+        settings.upstream,
+        timeout=settings.upstream_timeout,
+        idle_timeout=settings.stream_idle_timeout,
+        ca=settings.upstream_ca,
+    )
+
+
+class _Door:
+    """Everything but the health checks: tells guarded paths from the others, and lets nobody through by spelling."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003, "reason": "not guarded here"})
+            return
+        if scope["type"] != "http":
+            return
+        handler = self._handler(scope)
+        if handler is None:
+            problem = problems.bad_request(
+                "the path is written in a way that the guard and the upstream may read differently",
+                code="invalid_path",
+            )
+            await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
+            await send({"type": "http.response.body", "body": problem.body})
+            return
+        await _until_gone(handler, self._context, scope, receive, send)
+
+    @staticmethod
+    def _handler(scope: Scope) -> Handler | None:
+        raw: bytes = scope.get("raw_path") or scope["path"].encode()
+        if scope["method"] != "POST":
+            return handle_unguarded
+        if raw == CHAT.encode():
+            return handle_chat
+        plain = meaning(raw)
+        if not plain.endswith(_CHAT_ENDING):
+            return handle_unguarded
+        # Deployments and other prefixes are chat as well; an unusual spelling of it is nobody's honest path.
+        return handle_chat if raw.endswith(_CHAT_ENDING) and plain == raw.lower() else None
+
+
+async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run a handler; a client that leaves cancels it, and with it the upstream's request."""
+    task = asyncio.current_task()
+    assert task is not None
+    state = _Client(receive, task)
+    try:
+        await handler(context, scope, state.receive, send)
+    except ClientGone:
+        context.count("client_gone")
+    except asyncio.CancelledError:
+        if not state.gone:
+            raise
+        context.count("client_gone")
+    finally:
+        state.close()
+
+
+class _Client:
+    """The client's side of a request. Once the body has been read, it listens for the client's leaving."""
+
+    def __init__(self, receive: Receive, task: asyncio.Task[None]) -> None:
+        self._receive = receive
+        self._task = task
+        self._watch: asyncio.Task[None] | None = None
+        self.gone = False
+
+    async def receive(self) -> Scope:
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False) and self._watch is None:
+            self._watch = asyncio.get_running_loop().create_task(self._listen())
+        return message
+
+    async def _listen(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
+        self._task.cancel()
+
+    def close(self) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+
+

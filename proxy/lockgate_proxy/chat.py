@@ -1,0 +1,121 @@
+"""One chat exchange, from the door to the answer: admit, read, look, decide, act, forward, and back."""
+
+from __future__ import annotations
+
+import time
+from lockgate.errors import WireError
+from lockgate.exchange import Exchange, Subject
+from lockgate.ids import new_id
+from lockgate.passage import Passage
+from lockgate.telemetry import ANSWER, FORWARD, PROMPT, describe
+from lockgate.verdict import Action, Verdict
+from lockgate.wire.document import parse
+from lockgate.wire.edit import edit_document
+from lockgate.wire.lens import RequestReading
+from lockgate_proxy import problems
+from lockgate_proxy.admit import Receive, Scope, Send, read_body
+from lockgate_proxy.headers import Headers, request_headers, value_of, without
+from lockgate_proxy.plain import answer_plain, synthetic_answer
+from lockgate_proxy.streaming import answer_stream, synthetic_stream
+from lockgate_proxy.upstream import UpstreamError
+from lockgate_proxy.visit import Context, Visit, remember
+
+_EVENT_STREAM = b"text/event-stream"
+
+
+async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+    """Guard one chat exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
+    visit = Visit(context, send, new_id(), scope["path"])
+    begin = time.perf_counter()
+    try:
+        await _exchange(visit, scope, receive)
+    except WireError as error:
+        visit.outcome = "invalid"
+        await visit.refuse(problems.from_wire(error))
+    except UpstreamError as error:
+        visit.outcome = "upstream_error"
+        await visit.refuse(problems.upstream_problem(error))
+    finally:
+        visit.timings["total"] = time.perf_counter() - begin
+        remember(visit)
+
+
+async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
+    context = visit.context
+    raw_headers: Headers = scope["headers"]
+    body = await read_body(receive, raw_headers, context.settings.max_body)
+    document = parse(body.plain)
+    reading = context.lens.read_request(document)
+    exchange = _exchange_of(visit, reading)
+    passage = visit.passage = Passage(context.plan, exchange)
+    with context.tracing.span(PROMPT) as span:
+        verdict = await passage.prompt(reading)
+        describe(span, verdict)
+    visit.timings["prompt"] = verdict.timings["look"]
+    if verdict.action is Action.REFUSE:
+        visit.outcome = "refused_prompt"
+        await _refused(visit, reading, verdict)
+        return
+    if verdict.unavailable:
+        visit.outcome = "unavailable"
+        context.count("guardrail_unavailable")
+        await visit.refuse(problems.unavailable(verdict, visit.id), verdict)
+        return
+    sent, headers = body.raw, request_headers(raw_headers, identity=True)
+    if verdict.edits:
+        sent = edit_document(body.plain, document, verdict.edits)
+        headers = without(headers, frozenset({b"content-encoding"}))
+    await _forward(visit, scope, receive, headers, sent, verdict)
+
+
+def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
+    subject = reading.subject
+    return Exchange(
+        id=visit.id,
+        dialect=visit.context.lens.dialect,
+        subject=Subject(subject.model, subject.user, visit.context.settings.tags),
+        stream=reading.stream,
+        choices=reading.choices,
+    )
+
+
+async def _forward(
+    visit: Visit, scope: Scope, receive: Receive, headers: Headers, body: bytes, verdict: Verdict
+) -> None:
+    context = visit.context
+    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
+    query: bytes = scope.get("query_string", b"")
+    path = (raw_path + b"?" + query if query else raw_path).decode("latin-1")
+    begin = time.perf_counter()
+    with context.tracing.span(FORWARD):
+        answer = await context.upstream.open("POST", path, headers, body)
+    visit.timings["upstream"] = time.perf_counter() - begin
+    try:
+        kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()
+        with context.tracing.span(ANSWER) as span:
+            if kind == _EVENT_STREAM:
+                await answer_stream(visit, answer, verdict)
+            else:
+                await answer_plain(visit, answer, verdict)
+            if visit.passage is not None and "completion" in visit.passage.verdicts:
+                describe(span, visit.passage.verdicts["completion"])
+    finally:
+        answer.close()
+
+
+async def _refused(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
+    """A refused prompt: an error that names the message, or an answer that refuses, as the policy says."""
+    if verdict.status == 400:
+        await visit.refuse(problems.refused_prompt(verdict, message_param(verdict.where), visit.id), verdict)
+    elif reading.stream:
+        await synthetic_stream(visit, reading, verdict)
+    else:
+        await synthetic_answer(visit, reading, verdict)
+
+
+def message_param(where: str) -> str | None:
+    """`/messages/2/content/0/text` → `messages[2]`: what a client can drop. None where nothing is named."""
+    parts = where.split("/")
+    if len(parts) >= 3 and parts[2].isdecimal():
+        return f"{parts[1]}[{parts[2]}]"
+    return parts[1] if len(parts) >= 2 else None

@@ -1,0 +1,114 @@
+"""A plain answer: read whole, looked at, decided choice by choice, and sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from lockgate.errors import WireError
+from lockgate.exchange import Reading
+from lockgate.verdict import Action, Flag, Verdict
+from lockgate.wire.document import parse
+from lockgate.wire.edit import edit_document, refuse_choices, with_note
+from lockgate.wire.lens import RequestReading
+from lockgate_proxy import problems
+from lockgate_proxy.bodies import decode_answer, is_identity
+from lockgate_proxy.headers import answer_headers, value_of, without
+from lockgate_proxy.upstream import Answer, UpstreamError
+from lockgate_proxy.visit import Visit
+
+UNREADABLE = "unread: unknown"
+_BODY_DEPENDENT = frozenset({b"content-encoding", b"content-length", b"etag", b"content-md5", b"digest"})
+
+
+async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
+    """Send the upstream's answer as the policy lets it through. What no edit touches leaves as the bytes that came."""
+    assert visit.passage is not None
+    context = visit.context
+    raw = await answer.read(context.settings.max_answer)
+    encoding = value_of(answer.headers, b"content-encoding")
+    body = raw if is_identity(encoding) else decode_answer(raw, encoding, context.settings.max_answer)
+    document, reading = _read(visit, body)
+    verdict = await visit.passage.answer(reading)
+    visit.timings["answer"] = verdict.timings["look"]
+    if verdict.unavailable:
+        visit.outcome = "unavailable"
+        context.count("guardrail_unavailable")
+        await visit.refuse(problems.unavailable(verdict, visit.id), verdict)
+        return
+    shown = prompt if prompt.action > verdict.action else verdict
+    if verdict.action is Action.REFUSE and not _choices(document):
+        # There is no choice to refuse: an unreadable answer, or an error whose text is refused.
+        visit.outcome = "refused_answer"
+        await visit.refuse(
+            problems.upstream_problem(
+                UpstreamError("protocol", "the upstream's answer can't be let through", started=True)
+            ),
+            verdict,
+        )
+        return
+    flags = [*prompt.flags, *verdict.flags]
+    sent = _edited(visit, body, document, verdict, flags)
+    headers = answer_headers(answer.headers, length=False)
+    if sent is body:
+        sent = raw
+    else:
+        headers = without(headers, _BODY_DEPENDENT)
+    visit.outcome = "refused_answer" if verdict.action is Action.REFUSE else "answered"
+    headers.append((b"content-length", str(len(sent)).encode()))
+    await visit.respond(answer.status, [*headers, *visit.own_headers(shown)], sent)
+
+
+def _read(visit: Visit, body: bytes) -> tuple[Any, Reading]:
+    try:
+        document = parse(body)
+        return document, visit.context.lens.read_answer(document)
+    except WireError as error:
+        # The policy's `unknown:` judges what can't be read.
+        reading = Reading()
+        reading.unread("")
+        reading.skip("", f"{UNREADABLE} ({error.code})")
+        return None, reading
+
+
+def _choices(document: Any) -> list[Any]:
+    choices = document.get("choices") if isinstance(document, dict) else None
+    return choices if isinstance(choices, list) else []
+
+
+def _edited(visit: Visit, body: bytes, document: Any, verdict: Verdict, flags: list[Flag]) -> bytes:
+    refused = {i: verdict.refused_choices[i] for i in range(len(_choices(document))) if i in verdict.refused_choices}
+    edits = [edit for edit in verdict.edits if not _in_refused(edit.where, refused)]
+    out = body
+    if edits:
+        out = edit_document(out, document, edits)
+    if refused:
+        out = refuse_choices(out, document, refused)
+    if (refused or flags) and isinstance(document, dict):
+        out = with_note(out, visit.note(verdict), flags)
+    return out
+
+
+def _in_refused(where: str, refused: dict[int, str]) -> bool:
+    return any(where.startswith(f"/choices/{choice}/") for choice in refused)
+
+
+async def synthetic_answer(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
+    """A refused prompt in the shape of an answer, where the policy says `status: 200`."""
+    message = {"role": "assistant", "content": None, "refusal": verdict.message}
+    body = {
+        "id": f"chatcmpl-{visit.id}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": reading.subject.model,
+        "choices": [
+            {"index": i, "message": message, "logprobs": None, "finish_reason": "content_filter"}
+            for i in range(min(reading.choices, 128))
+        ],
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        "lockgate": visit.note(verdict),
+    }
+    sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(sent)).encode())]
+    await visit.respond(200, [*headers, *visit.own_headers(verdict)], sent)

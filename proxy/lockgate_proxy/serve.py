@@ -1,0 +1,78 @@
+"""`lockgate serve`: settings, plan and app, handed to the server."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import uvicorn
+
+from lockgate.audit import Audit
+from lockgate.errors import SettingsError
+from lockgate.policy.compile import compile_policy
+from lockgate.policy.load import load_policy
+from lockgate.telemetry import configure
+from lockgate_proxy.app import make_app
+from lockgate_proxy.settings import Settings
+
+_log = logging.getLogger("lockgate.proxy")
+
+_GRACE = 30  # seconds that streams in flight have to end after SIGTERM
+_BACKLOG = 2048
+
+
+def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
+    """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
+    plan = compile_policy(load_policy(settings.policy))
+    tracing = configure()
+    bound = bind(settings.host, settings.port)
+    key = settings.audit_key.get_secret_value().encode() if settings.audit_key is not None else None
+    audit = Audit(settings.audit, key) if settings.audit is not None else None
+    app = make_app(settings, plan, tracing=tracing, audit=audit)
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="auto",
+        lifespan="on",
+        ws="none",
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        log_level="warning",
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_GRACE,
+        h11_max_incomplete_event_size=65_536,
+    )
+    return uvicorn.Server(config), bound
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SettingsError for an address or port that can't be had."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        bound = socket.socket(family, kind)
+    except OSError as error:
+        raise SettingsError(f"host: {host!r} is not an address of this machine ({error.strerror})") from None
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind(address)
+    except OSError as error:
+        bound.close()
+        raise SettingsError(
+            f"port: {port} on {host} can't be had ({error.strerror}); choose another with --port"
+        ) from None
+    return bound
+
+
+def serve(given: Mapping[str, Any]) -> int:
+    """Run until stopped."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = Settings.read(**given)
+    running, bound = server(settings)
+    host, port = bound.getsockname()[:2]
+    _log.info("guarding %s with policy %s on http://%s:%d/v1", settings.upstream, settings.policy, host, port)
+    running.run(sockets=[bound])
+    return 0

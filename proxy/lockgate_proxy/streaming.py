@@ -1,0 +1,168 @@
+"""A streamed answer: events in, through the gates, events out; comments while text is held."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+from lockgate.errors import WireError
+from lockgate.verdict import Verdict
+from lockgate.wire.chat_stream import refusal_chunk, start_chunk
+from lockgate.wire.lens import RequestReading
+from lockgate_proxy import problems
+from lockgate_proxy.bodies import StreamDecoder, is_identity
+from lockgate_proxy.headers import Headers, answer_headers, value_of, without
+from lockgate_proxy.release import Release
+from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, data_event
+from lockgate_proxy.upstream import Answer, UpstreamError
+from lockgate_proxy.visit import Visit
+
+_FRAMING = frozenset({b"content-encoding", b"content-length"})
+
+
+class _Writer:
+    """The client's end of the stream. Sends a comment when text is held for long, so that nobody hangs up."""
+
+    def __init__(self, visit: Visit, every: float) -> None:
+        self._visit = visit
+        self._every = every
+        self._last = time.monotonic()
+        self._task: asyncio.Task[None] | None = None
+        self.holds = False
+
+    async def write(self, parts: list[bytes]) -> None:
+        if not parts:
+            return
+        self._last = time.monotonic()
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        await self._visit.send({"type": "http.response.body", "body": body, "more_body": True})
+
+    def holding(self, holds: bool) -> None:
+        self.holds = holds
+        if holds and self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._keep_alive())
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(max(self._every - (time.monotonic() - self._last), 0.001))
+            if self.holds and time.monotonic() - self._last >= self._every:
+                await self.write([COMMENT])
+            elif not self.holds:
+                self._last = time.monotonic()
+
+    async def finish(self) -> None:
+        self.close()
+        await self._visit.send({"type": "http.response.body", "body": b""})
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+
+async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
+    """Pass the stream on as the policy lets it through. `x-lockgate-*` headers carry the prompt's verdict."""
+    assert visit.passage is not None
+    context = visit.context
+    stream = visit.passage.stream()
+    release = Release(
+        stream,
+        context.lens,
+        choices=visit.passage.exchange.choices,
+        note=visit.note(prompt),
+        prompt_flags=list(prompt.flags),
+    )
+    headers = without(answer_headers(answer.headers), _FRAMING)
+    visit.status = answer.status
+    visit.started = True
+    visit.outcome = "cancelled"
+    await visit.send(
+        {"type": "http.response.start", "status": answer.status, "headers": [*headers, *visit.own_headers(prompt)]}
+    )
+    writer = _Writer(visit, context.settings.keepalive_comment)
+    try:
+        await _pump(visit, answer, release, writer)
+    finally:
+        writer.close()
+        verdict = stream.close()
+        visit.timings["most_held"] = stream.most_held
+        if visit.outcome == "cancelled" and verdict.refused_choices:
+            visit.outcome = "refused_answer"
+
+
+async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer) -> None:
+    splitter = Splitter()
+    broken: UpstreamError | WireError | None = None
+    try:
+        async for events in _events(visit, answer, splitter):
+            out: list[bytes] = []
+            for event in events:
+                out.extend(await release.add(event))
+                if release.finished:
+                    break
+            await writer.write(out)
+            if release.finished:
+                break
+            writer.holding(release.holds)
+    except (UpstreamError, WireError) as error:
+        broken = error
+    await writer.write(await release.end())
+    if release.failed is not None:
+        visit.outcome = "unavailable"
+        visit.context.count("guardrail_unavailable")
+        await writer.write([problems.sse_error(problems.unavailable(release.failed, visit.id))])
+    elif release.finished:
+        visit.outcome = "refused_answer"
+    elif broken is not None:
+        # Never a [DONE] that did not come: the client has to see that this answer is not whole.
+        visit.outcome = "upstream_error"
+        problem = (
+            problems.upstream_problem(broken) if isinstance(broken, UpstreamError) else problems.from_wire(broken)
+        )
+        visit.error = str(problem.error["code"])
+        await writer.write([problems.sse_error(problem)])
+    else:
+        visit.outcome = "answered"
+    if release.finished:
+        answer.close()
+    await writer.finish()
+
+
+async def _events(visit: Visit, answer: Answer, splitter: Splitter) -> AsyncIterator[list[Event]]:
+    encoding = value_of(answer.headers, b"content-encoding")
+    decoder = None if is_identity(encoding) else StreamDecoder(encoding, visit.context.settings.max_answer)
+    async for piece in answer.chunks():
+        events = splitter.feed(piece if decoder is None else decoder.feed(piece))
+        if events:
+            yield events
+    if decoder is not None:
+        decoder.finish()
+    last = splitter.end()
+    rest = splitter.flush()
+    if rest:
+        # An event without its blank line: clients may read it, so it is looked at like any other.
+        last = [*last, *_unfinished(rest)]
+    if last:
+        yield last
+
+
+def _unfinished(rest: bytes) -> list[Event]:
+    splitter = Splitter()
+    events = splitter.feed(rest + b"\n\n")
+    events.extend(splitter.end())
+    if len(events) == 1:
+        return [Event(rest, events[0].data, events[0].lead)]
+    return events
+
+
+async def synthetic_stream(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
+    """A refused prompt in the shape of a stream, where the policy says `status: 200`."""
+    seen = {"id": f"chatcmpl-{visit.id}", "created": int(time.time()), "model": reading.subject.model}
+    parts: list[bytes] = []
+    for choice in range(min(reading.choices, 128)):
+        parts.append(data_event(start_chunk(seen, choice)))
+        parts.append(data_event(refusal_chunk(seen, choice, verdict.message, visit.note(verdict))))
+    parts.append(DONE)
+    headers: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
+    await visit.respond(200, [*headers, *visit.own_headers(verdict)], b"".join(parts))

@@ -1,0 +1,113 @@
+"""One exchange on its way through the proxy, and what all of them share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockgate.audit import Audit, Line
+from lockgate.passage import Passage
+from lockgate.policy.plan import Plan
+from lockgate.telemetry import Tracing
+from lockgate.verdict import Verdict
+from lockgate.wire.lens import Lens
+from lockgate_proxy.admit import Send
+from lockgate_proxy.headers import Headers
+from lockgate_proxy.problems import Problem
+from lockgate_proxy.settings import Settings
+from lockgate_proxy.upstream import Upstream
+
+
+@dataclass(slots=True)
+class Context:
+    """What every exchange of a running proxy shares."""
+
+    settings: Settings
+    plan: Plan
+    upstream: Upstream
+    lens: Lens
+    tracing: Tracing
+    audit: Audit | None = None
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def count(self, name: str) -> None:
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+
+@dataclass(slots=True)
+class Visit:
+    """One exchange on its way. `status` and `outcome` are filled in as it goes, for the audit."""
+
+    context: Context
+    send: Send
+    id: str
+    path: str
+    passage: Passage | None = None
+    status: int = 0
+    outcome: str = "error"
+    error: str = ""
+    started: bool = False
+    timings: dict[str, float] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)
+
+    def own_headers(self, verdict: Verdict | None) -> Headers:
+        """`x-lockgate-*`: ids and words of ours only, never text."""
+        plan = self.context.plan
+        headers = [
+            (b"x-lockgate-id", self.id.encode()),
+            (b"x-lockgate-policy", f"{plan.policy}@{plan.hash}".encode("ascii", "replace")),
+            (b"x-lockgate-action", (verdict.action.word if verdict is not None else "none").encode()),
+        ]
+        if verdict is not None:
+            if verdict.deciding:
+                headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
+            if verdict.failed_open:
+                headers.append((b"x-lockgate-failed-open", str(verdict.failed_open).encode()))
+        return headers
+
+    def note(self, verdict: Verdict | None = None) -> dict[str, Any]:
+        """The `lockgate` object of an answer."""
+        shown: dict[str, Any] = {"id": self.id, "policy": self.context.plan.policy}
+        if verdict is not None:
+            shown["action"] = verdict.action.word
+            shown["rules"] = verdict.applied
+        return shown
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        self.status = status
+        self.started = True
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    async def refuse(self, problem: Problem, verdict: Verdict | None = None) -> None:
+        self.error = str(problem.error.get("code") or "")
+        await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
+
+
+def remember(visit: Visit) -> None:
+    """The audit line, after the last byte."""
+    context = visit.context
+    if context.audit is None:
+        return
+    line = Line(
+        id=visit.id,
+        path=visit.path,
+        status=visit.status,
+        outcome=visit.outcome,
+        error=visit.error,
+        policy=context.plan.policy,
+        policy_hash=context.plan.hash,
+        timings=visit.timings,
+        marks=visit.marks,
+    )
+    passage = visit.passage
+    if passage is not None:
+        exchange = passage.exchange
+        line.dialect = exchange.dialect
+        line.model = exchange.subject.model
+        line.tags = exchange.subject.tags
+        line.stream = exchange.stream
+        line.verdicts = passage.verdicts
+        line.texts = [*exchange.prompt, *exchange.completion]
+    context.audit.write(line)
+
