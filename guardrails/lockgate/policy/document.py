@@ -102,7 +102,7 @@ class Node:
 
 
 def read_document(path: Path, *, where: str = "") -> Node:
-    """The file at `path`, whose top is a mapping. Raises PolicyError; `where` is who asked for the file, if a file did."""
+    """The file at `path`, whose top is a mapping. Raises PolicyError; `where` is the line that asked for it, if any."""
     require_file(path, where=where)
     try:
         with path.open("rb") as file:
