@@ -18,10 +18,11 @@ from lockgate.wire.chat import ChatLens
 from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.chat import handle_chat
+from lockgate_proxy.client import AiohttpUpstream
 from lockgate_proxy.forward import handle_unguarded
 from lockgate_proxy.paths import meaning
 from lockgate_proxy.settings import Settings
-from lockgate_proxy.upstream import AiohttpUpstream, Upstream
+from lockgate_proxy.upstream import Upstream
 from lockgate_proxy.visit import Context
 
 _log = logging.getLogger("lockgate.proxy")

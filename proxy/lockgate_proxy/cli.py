@@ -96,7 +96,9 @@ def _key(path: Path) -> str:
         raise SettingsError(f"audit_key_file: {path} can't be read ({type(error).__name__})") from None
 
 
-def _missing(extra: str, error: ImportError) -> SettingsError:
+def _missing(extra: str, error: ImportError) -> Exception:
+    if not isinstance(error, ModuleNotFoundError) or (error.name or "").startswith("lockgate"):
+        return error
     return SettingsError(f"the package {error.name!r} is not installed: pip install 'lockgate[{extra}]'")
 
 
