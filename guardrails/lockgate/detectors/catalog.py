@@ -18,17 +18,19 @@ from lockgate.detectors.protocol import Detector, PatternDetector
 @dataclass(frozen=True, slots=True)
 class Entry:
     """`config` reads what a policy says under `use: {kind: …}`; `build` makes the detector of it. Either may raise:
-    a ValidationError or a PolicyError becomes an error of that line."""
+    a ValidationError or a PolicyError becomes an error of that line. `shipped`: its pattern rows are ours, known to
+    compile."""
 
     config: type[BaseModel]
     build: Callable[[Any], PatternDetector | Detector]
+    shipped: bool = False
 
 
 CATALOG: Mapping[str, Entry] = {
     "patterns": Entry(patterns.PatternsConfig, patterns.build),
     "words": Entry(words.WordsConfig, words.build),
-    "secrets": Entry(secrets.SecretsConfig, secrets.build),
-    "pii": Entry(pii.PiiConfig, pii.build),
-    "invisible": Entry(invisible.InvisibleConfig, invisible.build),
+    "secrets": Entry(secrets.SecretsConfig, secrets.build, shipped=True),
+    "pii": Entry(pii.PiiConfig, pii.build, shipped=True),
+    "invisible": Entry(invisible.InvisibleConfig, invisible.build, shipped=True),
     "size": Entry(size.SizeConfig, size.build),
 }

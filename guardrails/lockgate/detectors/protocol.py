@@ -52,7 +52,8 @@ class PatternSpec:
     `regex` has Python's syntax, without look-around and back-references. Where it has a capturing group, group 1 is
     the finding's span, else the whole match is. Text is matched after folding (`normalise.py`): look-alike letters,
     accents, full-width forms and non-ASCII digits are plain ASCII by then, invisible characters are gone.
-    `view="raw"` matches the text as it stands, and is only run over text that is not plain ASCII.
+    `view="raw"` matches the text as it stands, and is only run over text that is not plain ASCII. `shipped` rows are
+    known to compile (a test compiles each), so their span form is made when it is first needed, not at load.
     """
 
     label: str
@@ -63,6 +64,7 @@ class PatternSpec:
     validate: Validate | None = None
     view: Literal["folded", "raw"] = "folded"
     expand: Expand | None = None
+    shipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from lockgate.errors import PatternError
 from lockgate.normalise import fold
 
 _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
+_LIVE_FROM = 100  # likewise in the live form, where a long repeat only costs memory: what is held is bounded anyway
+_LIVE_FROM_UNICODE = 8  # one of Unicode's classes is some hundred states
 _RE2_REPEAT_LIMIT = 1000
 _FOLDED_RANGE_LIMIT = 4096
 _UNSUPPORTED = {
@@ -315,6 +317,8 @@ def _cap(node: Node, max_width: int) -> int:
             f"the pattern can match {least} characters, more than its max_width of {max_width}",
             hint=f"set max_width: {least}, or bound its repeats",
         )
+    if _width(node, 1) == least:
+        return 0  # nothing in it is unbounded
     low, high = 0, max_width + 1
     while low < high:
         middle = (low + high + 1) // 2
@@ -357,7 +361,14 @@ def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
             inner = _emit(item, cap, reverse=reverse)
             if cap is None:
                 return _times(inner, min(low, _LOOSE_FROM), None if high is None or high > _LOOSE_FROM else high)
-            return _times(inner, low, max(low, cap) if high is None else high)
+            most = max(low, cap) if high is None else high
+            if reverse and most > _live_from(inner):
+                return _times(inner, min(low, _live_from(inner)), None)
+            return _times(inner, low, most)
+
+
+def _live_from(text: str) -> int:
+    return _LIVE_FROM_UNICODE if "\\p" in text else _LIVE_FROM
 
 
 def _live(node: Node, cap: int, *, ends_in_boundary: bool) -> str:
@@ -381,7 +392,8 @@ def _unfinished(node: Node, cap: int) -> str:
             return "(?:" + "|".join(forms) + ")"
         case Repeat(item, low, high):
             most = max(low, cap) if high is None else high
-            return _unfinished(item, cap) + _times(_emit(item, cap, reverse=True), 0, most - 1)
+            whole = _emit(item, cap, reverse=True)
+            return _unfinished(item, cap) + _times(whole, 0, None if most > _live_from(whole) else most - 1)
         case Seq(items):
             if not items:
                 return ""

@@ -52,7 +52,13 @@ class _Row:
     index: int
     spec: PatternSpec
     form: Prepared
-    regex: re2._Regexp = field(repr=False)
+    compiled: re2._Regexp | None = field(default=None, repr=False)
+
+    def regex(self) -> re2._Regexp:
+        """The row's span form, compiled."""
+        if self.compiled is None:
+            self.compiled = re2.compile(self.form.full, _options())
+        return self.compiled
 
 
 def _collapse(text: str) -> tuple[str, list[int]]:
@@ -84,9 +90,10 @@ VIEWS: tuple[PatternSpec, ...] = (
         r"\b[A-Za-z0-9](?:[ ._*|/\-]{1,3}[A-Za-z0-9]){3,62}\b",
         max_width=_SPACED_WIDTH,
         expand=_collapse,
+        shipped=True,
     ),
     PatternSpec(
-        "view:tags", "[\U000e0020-\U000e007e]{2,2048}", max_width=_TAGS_WIDTH, view="raw", expand=_untag
+        "view:tags", "[\U000e0020-\U000e007e]{2,2048}", max_width=_TAGS_WIDTH, view="raw", expand=_untag, shipped=True
     ),
 )
 
@@ -253,7 +260,10 @@ def _row(index: int, spec: PatternSpec) -> _Row:
         form = prepare(
             spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=spec.view == "folded"
         )
-        return _Row(index, spec, form, re2.compile(form.full, _options()))
+        row = _Row(index, spec, form)
+        if not spec.shipped:
+            row.regex()
+        return row
     except PatternError as error:
         raise PatternError(f"{spec.label}: {error.problem}", where=error.where, hint=error.hint) from None
     except re2.error as error:
@@ -279,7 +289,7 @@ def _spans(row: _Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, 
         known_bytes = offset
         return known_chars
 
-    for match in row.regex.finditer(encoded, position):
+    for match in row.regex().finditer(encoded, position):
         low, high = match.span()
         first, last = match.span(group) if group else (low, high)
         low, first, last, high = chars(low), chars(first), chars(last), chars(high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -112,10 +113,13 @@ class _Builder:
         key = (kind, json.dumps(config, sort_keys=True))
         if key not in self._built:
             try:
-                self._built[key] = entry.build(entry.config.model_validate(config))
+                built = entry.build(entry.config.model_validate(config))
+                if entry.shipped and isinstance(built, PatternDetector):
+                    built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
+                self._built[key] = built
             except ValidationError as error:
                 first = error.errors(include_input=False, include_url=False)[0]
-                path = [part for part in first["loc"] if isinstance(part, (str, int))]
+                path = list(first["loc"])
                 known = list(entry.config.model_fields)
                 hint = f"its keys are: {', '.join(known)}" if first["type"] == "extra_forbidden" else ""
                 if hint and path and (near := suggest(str(path[-1]), known)):
