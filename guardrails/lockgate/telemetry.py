@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final
 
 from opentelemetry import trace
@@ -47,20 +47,26 @@ class Tracing:
         self._tracer = tracer
         self.on = tracer is not None
 
-    @contextmanager
-    def span(self, name: str, attributes: Attributes | None = None) -> Iterator[trace.Span | None]:
+    def span(
+        self, name: str, attributes: Attributes | None = None
+    ) -> AbstractContextManager[trace.Span | None, bool | None]:
         """A span around a station. Exceptions are recorded by type only: their messages may come from anywhere."""
-        if self._tracer is None:
-            yield None
-            return
-        with self._tracer.start_as_current_span(
-            name, attributes=attributes, record_exception=False, set_status_on_exception=False
-        ) as span:
-            try:
-                yield span
-            except Exception as error:
-                span.set_status(trace.StatusCode.ERROR, type(error).__name__)
-                raise
+        return _NO_SPAN if self._tracer is None else _span(self._tracer, name, attributes)
+
+
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
+
+
+@contextmanager
+def _span(tracer: trace.Tracer, name: str, attributes: Attributes | None) -> Iterator[trace.Span]:
+    with tracer.start_as_current_span(
+        name, attributes=attributes, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as error:
+            span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise
 
 
 def describe(span: trace.Span | None, verdict: Verdict) -> None:

@@ -73,7 +73,11 @@ def without(headers: Iterable[tuple[bytes, bytes]], names: frozenset[bytes]) -> 
 
 def value_of(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes:
     """The values of one header, joined by a comma as RFC 9110 allows; empty if it is not there. Any case."""
-    return b", ".join(value for key, value in headers if key.lower() == name)
+    found: bytes | None = None
+    for key, value in headers:
+        if key == name or (len(key) == len(name) and key.lower() == name):
+            found = value if found is None else b"%b, %b" % (found, value)
+    return found or b""
 
 
 def _named(value: bytes, named: frozenset[bytes]) -> frozenset[bytes]:
