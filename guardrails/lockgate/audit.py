@@ -81,7 +81,7 @@ class Audit:
     def __init__(self, target: Path | Literal["-"], key: bytes | None) -> None:
         self.marker = Marker(key)
         self.dropped = 0
-        self._file: BinaryIO = sys.stdout.buffer if target == "-" else Path(target).open("ab")
+        self._file: BinaryIO = sys.stdout.buffer if target == "-" else Path(target).open("ab")  # noqa: SIM115 - it is open as long as the process
         self._owns_file = target != "-"
         self._queue: queue.Queue[Line | None] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._run, name="lockgate-audit", daemon=True)

@@ -23,7 +23,6 @@ NOT_ADMITTED = "no rule looks at this kind of text"
 STOPPED_EARLY = "skipped: already refused"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Pin:
     """A detector's answer, given instead of running it: findings (for one side, or both), or how it fails. Policy
@@ -274,5 +273,3 @@ def _skip(slow: Mapping[int, tuple[Use, list[PlannedRule], list[Segment]]], look
 
 
 _EMPTY = RuleResult()
-
-

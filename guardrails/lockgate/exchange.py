@@ -75,5 +75,3 @@ class Reading:
         """Record a place that no lens knows; the policy's `unknown:` judges it."""
         self.skipped[where] = "unread: unknown"
         self.unknown.append(where)
-
-

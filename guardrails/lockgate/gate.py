@@ -99,7 +99,7 @@ class Gate:
         self._windows_cleared = 0
         self._settled: dict[int, int] = {}  # settled windows that an earlier, unsettled one still blocks
         self._due: list[Due] = []
-        self._whole = [] if look is not None and (look.holds or look.whole) else None
+        self._whole: list[str] | None = [] if look is not None and (look.holds or look.whole) else None
         self._held = look is not None and look.holds
         self._cleared = 0
         self._stop: int | None = None
@@ -241,8 +241,8 @@ class Gate:
         try:
             scan, shift = tail.scan(final=self._ended)
         except ScanError:
-            for asked in {a.rule.id: a.rule for row in tail.sweep.asked for a in row}.values():
-                self._fail(asked, "crash", tail.base)
+            for rule in {asked.rule.id: asked.rule for row in tail.sweep.asked for asked in row}.values():
+                self._fail(rule, "crash", tail.base)
             tail.drop(len(tail.pending))
             return
         fresh: list[Edit] = []

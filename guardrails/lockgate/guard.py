@@ -72,8 +72,7 @@ class Guard:
         reading = Reading()
         read_value(reading, _CHANNEL, value, "user" if side == "prompt" else "assistant", _choice(side))
         passage = self._passage()
-        verdict = await (passage.prompt(reading) if side == "prompt" else passage.answer(reading))
-        return verdict
+        return await (passage.prompt(reading) if side == "prompt" else passage.answer(reading))
 
     def check(self, value: Any, *, side: Side = "prompt") -> Verdict:
         """`acheck`, for callers that are not async."""

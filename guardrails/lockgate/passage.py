@@ -1,9 +1,9 @@
 """One exchange's passage through the lock: the one story that the proxy and the decorator both tell.
 
-    passage = Passage(plan, exchange)
-    verdict = await passage.prompt(reading)          # may refuse, edit, flag
-    verdict = await passage.answer(reading)          # a plain answer, choice by choice
-    stream = passage.stream()                        # or a streamed one, delta by delta
+passage = Passage(plan, exchange)
+verdict = await passage.prompt(reading)          # may refuse, edit, flag
+verdict = await passage.answer(reading)          # a plain answer, choice by choice
+stream = passage.stream()                        # or a streamed one, delta by delta
 """
 
 from __future__ import annotations
@@ -66,17 +66,13 @@ class Passage:
         begin = time.perf_counter()
         plan = self.plan.side(side)
         looked = await self.engine.look(plan, segments, self.exchange, deadline=self.plan.deadline)
-        verdict = decide(
-            self.plan, side, plan.rules, looked.results, self.exchange, choice=choice, unknown=unknown
-        )
+        verdict = decide(self.plan, side, plan.rules, looked.results, self.exchange, choice=choice, unknown=unknown)
         verdict.coverage = looked.coverage
         verdict.timings["look"] = time.perf_counter() - begin
         return verdict
 
 
-def settled(
-    side: SidePlan, exchange: Exchange
-) -> tuple[frozenset[str], dict[str, frozenset[str]], list[PlannedRule]]:
+def settled(side: SidePlan, exchange: Exchange) -> tuple[frozenset[str], dict[str, frozenset[str]], list[PlannedRule]]:
     """What the request alone decides, before a stream begins: the rules that take part, the labels of which a permit
     relieves a rule, and the rules whose condition failed."""
     facts = request_facts(exchange, side.side)
@@ -139,8 +135,7 @@ class Stream:
         if gate is None:
             gate = self._open(choice, channel, kind, fixed=fixed)
         gate.feed(text)
-        if gate.held > self.most_held:
-            self.most_held = gate.held
+        self.most_held = max(self.most_held, gate.held)
         if gate.stopped:
             self._tripped = True
         return gate.waits
@@ -248,4 +243,3 @@ class Stream:
             results.setdefault(finding.rule, RuleResult()).findings.append(finding)
         for failure in failures:
             results.setdefault(failure.rule, RuleResult()).failures.append(failure)
-

@@ -199,5 +199,3 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def strongest(actions: Sequence[Action]) -> Action:
     return max(actions, default=Action.ALLOW)
-
-

@@ -12,7 +12,7 @@ import re
 MAX_WINDOW = 400
 """Most characters in a window."""
 
-_END = re.compile(r"""[.!?…。！？]["'”’»)\]]{0,4}\s|\n|[。！？]""")
+_END = re.compile(r"""[.!?\u2026\u3002\uff01\uff1f]["'\u201d\u2019\u00bb)\]]{0,4}\s|\n|[\u3002\uff01\uff1f]""")
 
 
 def borders(text: str, start: int = 0, *, final: bool) -> list[int]:

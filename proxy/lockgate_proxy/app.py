@@ -167,5 +167,3 @@ class _Client:
     def close(self) -> None:
         if self._watch is not None:
             self._watch.cancel()
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+
 from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
@@ -65,7 +66,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     if verdict.edits:
         sent = edit_document(body.plain, document, verdict.edits)
         headers = without(headers, frozenset({b"content-encoding"}))
-    await _forward(visit, scope, receive, headers, sent, verdict)
+    await _forward(visit, scope, headers, sent, verdict)
 
 
 def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
@@ -79,9 +80,7 @@ def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
     )
 
 
-async def _forward(
-    visit: Visit, scope: Scope, receive: Receive, headers: Headers, body: bytes, verdict: Verdict
-) -> None:
+async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, verdict: Verdict) -> None:
     context = visit.context
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope.get("query_string", b"")

@@ -209,7 +209,9 @@ def _demo(given: argparse.Namespace) -> int:
 
 COMMANDS: dict[str, Command] = {
     "serve": Command("Run the guarded proxy.", _serve_arguments, _serve),
-    "check": Command("Check policies: they compile, or what is wrong is said with file and line.", _check_arguments, _check),
+    "check": Command(
+        "Check policies: they compile, or what is wrong is said with file and line.", _check_arguments, _check
+    ),
     "test": Command("Run the tests that stand beside policies.", _test_arguments, _test),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo_arguments, _demo),
 }

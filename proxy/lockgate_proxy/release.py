@@ -82,13 +82,13 @@ class Release:
         if due:
             await self._stream.settle()
         out = await self._judge() if self._stream.tripped else []
-        if self.failed is not None or self.finished:
+        if self._over():
             return out
         if self._refused and not self._strip(held, document, reading):
             return [*out, *self._pop()]
         for choice in reading.ended:
             out.extend(await self._end(choice))
-            if self.failed is not None or self.finished:
+            if self._over():
                 return out
             if choice in self._refused:
                 return [*out, *self._pop()]
@@ -101,10 +101,13 @@ class Release:
 
     async def end(self) -> list[bytes]:
         """The upstream's stream is over, properly or not: what was held is decided as it stands."""
-        if self.failed is not None or self.finished:
+        if self._over():
             return []
         out = await self._end_all()
         return [*out, *self._pop()]
+
+    def _over(self) -> bool:
+        return self.finished or self.failed is not None
 
     # Reading.
 
@@ -144,7 +147,7 @@ class Release:
             if self._stream.refused(choice) or self._stream.closed(choice):
                 out.extend(self._pop())
                 out.extend(await self._stop(choice))
-                if self.failed is not None or self.finished:
+                if self._over():
                     break
         return out
 
@@ -184,7 +187,7 @@ class Release:
         out: list[bytes] = []
         for choice in sorted(self._known - self._ended) or ([0] if not self._ended else []):
             out.extend(await self._end(choice))
-            if self.failed is not None or self.finished:
+            if self._over():
                 break
         return out
 

@@ -117,9 +117,7 @@ async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer)
     elif broken is not None:
         # Never a [DONE] that did not come: the client has to see that this answer is not whole.
         visit.outcome = "upstream_error"
-        problem = (
-            problems.upstream_problem(broken) if isinstance(broken, UpstreamError) else problems.from_wire(broken)
-        )
+        problem = problems.upstream_problem(broken) if isinstance(broken, UpstreamError) else problems.from_wire(broken)
         visit.error = str(problem.error["code"])
         await writer.write([problems.sse_error(problem)])
     else:

@@ -110,4 +110,3 @@ def remember(visit: Visit) -> None:
         line.verdicts = passage.verdicts
         line.texts = [*exchange.prompt, *exchange.completion]
     context.audit.write(line)
-

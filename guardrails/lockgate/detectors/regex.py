@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
-
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
+from typing import Any
 
 from lockgate.errors import PatternError
 from lockgate.normalise import fold
@@ -69,16 +68,22 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Seq:
+    """One after the other."""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alt:
+    """One of several."""
+
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
+    """`low` to `high` copies; None for no limit."""
+
     item: Node
     low: int
     high: int | None
@@ -86,6 +91,8 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Capture:
+    """The group whose span is reported."""
+
     item: Node
 
 
@@ -245,7 +252,7 @@ def _captures(node: Node) -> int:
 
 
 def _edges(node: Node) -> tuple[bool, bool, Node]:
-    """Whether the pattern begins and ends with ``\\b``; that of an edge whose character may be non-ASCII is taken out,
+    r"""Whether the pattern begins and ends with ``\b``; that of an edge whose character may be non-ASCII is taken out,
     since RE2 knows only ASCII words there: the scanner checks it instead."""
     if not isinstance(node, Seq):
         return False, False, node

@@ -62,7 +62,7 @@ class _Row:
 
 
 def _collapse(text: str) -> tuple[str, list[int]]:
-    """ "s e c r e t  w o r d" → "secret word": single separators vanish, wider ones become a space."""
+    """Turn "s e c r e t  w o r d" into "secret word": single separators vanish, wider ones become a space."""
     out: list[str] = []
     at: list[int] = []
     gap = 0
@@ -135,7 +135,7 @@ class _Pass:
         match = self._live.match(tail.encode("utf-8", "replace"))
         if match is None:
             return len(text)
-        length = match.end()
+        length: int = match.end()
         if not tail.isascii():
             length = len(tail.encode("utf-8", "replace")[:length].decode("utf-8"))
         return len(text) - length
@@ -256,18 +256,17 @@ class _Raw:
 
 
 def _row(index: int, spec: PatternSpec) -> _Row:
+    folded = spec.view == "folded"
     try:
-        form = prepare(
-            spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=spec.view == "folded"
-        )
+        form = prepare(spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=folded)
         row = _Row(index, spec, form)
         if not spec.shipped:
             row.regex()
-        return row
     except PatternError as error:
         raise PatternError(f"{spec.label}: {error.problem}", where=error.where, hint=error.hint) from None
     except re2.error as error:
         raise PatternError(f"{spec.label}: the pattern can't be compiled: {error}") from None
+    return row
 
 
 def _spans(row: _Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, int, int, int]]:
@@ -328,7 +327,6 @@ def _united(matches: list[Match]) -> list[Match]:
             previous.end = max(previous.end, match.end)
             previous.too_wide = previous.too_wide or match.too_wide
             continue
-        match = replace(match)
-        last[match.spec] = match
-        out.append(match)
+        last[match.spec] = kept = replace(match)
+        out.append(kept)
     return out

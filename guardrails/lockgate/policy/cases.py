@@ -97,7 +97,9 @@ async def _run(plan: Plan, case: Case) -> tuple[_Outcome, list[str]]:
     problems: list[str] = []
     outcome = await _exchange(plan, case, streamed=False)
     problems.extend(_compare(case, outcome))
-    if case.chunks is not None and not any(verdict.side == "prompt" and _stops(verdict) for verdict in outcome.verdicts):
+    if case.chunks is not None and not any(
+        verdict.side == "prompt" and _stops(verdict) for verdict in outcome.verdicts
+    ):
         streamed = await _exchange(plan, case, streamed=True)
         problems.extend(f"streamed: {problem}" for problem in _compare(case, streamed))
         if streamed.action < Action.REFUSE and streamed.completion != outcome.completion:
@@ -111,9 +113,7 @@ def _stops(verdict: Verdict) -> bool:
 
 def _pins(case: Case) -> dict[str, Pin]:
     return {
-        kind: Pin(
-            tuple((f.side, Finding(kind, f.label, f.score, "", f.span)) for f in pinned.findings), pinned.fails
-        )
+        kind: Pin(tuple((f.side, Finding(kind, f.label, f.score, "", f.span)) for f in pinned.findings), pinned.fails)
         for kind, pinned in case.pin.items()
     }
 

@@ -43,7 +43,7 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     builder = _Builder(policy, catalog)
     rules = [builder.rule(i, rule) for i, rule in enumerate(policy.rules)]
     for rule in rules:
-        _check_permit(policy, rule, rules)
+        _check_permit(rule, rules)
     scanners: dict[tuple[PatternSpec, ...], Scanner] = {}
     sides = {side: _side(side, rules, scanners) for side in SIDES}
     return Plan(
@@ -188,7 +188,7 @@ class _Builder:
         return "span"
 
 
-def _check_permit(policy: Policy, permit: PlannedRule, rules: list[PlannedRule]) -> None:
+def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
     """A permit that depends on the answer can only be judged when the answer is whole; so can what it may remove."""
     if not permit.permit or "completion" not in permit.sides or not permit.uses:
         return

@@ -19,6 +19,8 @@ StreamClass = Literal["span", "window", "hold", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
+    """What a refusal says to the user, and the status of a refused prompt."""
+
     message: str
     status: int = 400
 

@@ -112,7 +112,6 @@ class ChatLens:
             reading.unread(f"/{escape(key)}")
         return reading
 
-
     def read_event(self, document: Any) -> EventReading:
         """Read one event of a stream. Raises WireError where it can't be one."""
         return chat_stream.read_event(document)
@@ -214,9 +213,7 @@ def _string(
         reading.segments.append(Segment(where, role, kind, value, choice, fixed))
 
 
-def _content(
-    reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None
-) -> None:
+def _content(reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None) -> None:
     if content is None:
         return
     if isinstance(content, str):

@@ -135,9 +135,7 @@ def _function(reading: EventReading, where: str, function: Any, choice: int, cha
     _add(reading, choice, f"{channel}/arguments", f"{where}/arguments", "tool_call", function.get("arguments"))
 
 
-def _logprobs(
-    reading: EventReading, where: str, logprobs: dict[str, Any], delta: dict[str, Any], choice: int
-) -> None:
+def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta: dict[str, Any], choice: int) -> None:
     for key, value in logprobs.items():
         if value is None:
             continue
@@ -163,9 +161,7 @@ def _whole(reading: EventReading, where: str, value: Any, choice: int, channel: 
     for segment in found.segments:
         # Two such events may use the same place; the count keeps their texts apart.
         name = f"{channel}{segment.where}"
-        reading.deltas.append(
-            Delta(choice, name, f"{where}{segment.where}", "text", segment.text, fixed=segment.fixed)
-        )
+        reading.deltas.append(Delta(choice, name, f"{where}{segment.where}", "text", segment.text, fixed=segment.fixed))
 
 
 def _unread(reading: EventReading, where: str) -> None:

@@ -38,9 +38,7 @@ def _parse_slowly(body: bytes, problem: str) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise WireError(
-            "the body is not valid UTF-8", where=f"byte {error.start}", code="invalid_encoding"
-        ) from None
+        raise WireError("the body is not valid UTF-8", where=f"byte {error.start}", code="invalid_encoding") from None
     if text.startswith("\ufeff"):
         raise WireError("the body begins with a byte order mark: send plain UTF-8", where="byte 0")
     if not text.strip():

@@ -8,18 +8,16 @@ from lockgate.exchange import Reading, Segment
 from lockgate.wire.pointer import escape
 
 
-def read_logprobs(
-    reading: Reading, where: str, logprobs: dict[str, Any], message: dict[str, Any], choice: int
-) -> None:
+def read_logprobs(reading: Reading, where: str, logprobs: dict[str, Any], message: dict[str, Any], choice: int) -> None:
     """Log probabilities spell the text again. Where they spell exactly it, its own scan covers them; where they don't,
     they are read as a text of their own. Their alternatives are single tokens that were not said."""
-    for key in logprobs:
+    for key, value in logprobs.items():
         at = f"{where}/{escape(key)}"
-        if key not in ("content", "refusal") or not isinstance(logprobs[key], list):
-            if logprobs[key] is not None:
+        if key not in ("content", "refusal") or not isinstance(value, list):
+            if value is not None:
                 reading.unread(at)
             continue
-        spelled = spell(logprobs[key])
+        spelled = spell(value)
         if spelled == (message.get(key) or ""):
             reading.skip(at, f"spells {key}, which is read; dropped if that is edited")
         elif spelled:

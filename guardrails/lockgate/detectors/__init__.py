@@ -1,0 +1,1 @@
+"""Detectors: what looks at texts. `protocol.py` says what one is, `catalog.py` lists them."""
