@@ -1,7 +1,7 @@
-"""Upstreams that do as they are told, and a server for the app under test.
+"""Upstreams that do as they are told.
 
 `RawUpstream` is a socket with a script: what it does with each connection is written byte by byte. `AsgiUpstream` runs
-an ASGI application in place of the network. `served` puts an ASGI application behind uvicorn on a free port.
+an ASGI application in place of the network.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
-
-import uvicorn
 
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.upstream import UpstreamError
@@ -47,6 +45,8 @@ def chunk(data: bytes) -> bytes:
 
 
 LAST_CHUNK = b"0\r\n\r\n"
+CHUNKED = http(b"", b"Transfer-Encoding: chunked", length=False)
+"""The head of an answer whose body comes in chunks, and nothing more."""
 
 
 # --- Bodies of the chat API ------------------------------------------------------------------------------------------
@@ -190,6 +190,36 @@ def replying(*answers: bytes | Sequence[bytes]) -> Script:
             await (peer.send(answer) if isinstance(answer, bytes) else peer.send_apart(*answer))
 
     return script
+
+
+def sends(*parts: bytes, reset: bool = False) -> Script:
+    """A script that reads one request, sends `parts` one by one, and closes, or resets, the connection."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send_apart(*parts)
+        if reset:
+            peer.reset()
+
+    return script
+
+
+def hangs(*parts: bytes) -> Script:
+    """A script that reads one request, sends `parts`, and then waits for the other side to close."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(*parts)
+        await peer.gone()
+
+    return script
+
+
+async def until(condition: Callable[[], bool], *, seconds: float = 5) -> None:
+    """Wait for what no event tells."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - there is no event
+            await asyncio.sleep(0.001)
 
 
 @dataclass(slots=True)
@@ -345,29 +375,3 @@ class AsgiAnswer:
         if self._task is not None and not self._task.done():
             self._owner.cancelled += not self._whole
             self._task.cancel()
-
-
-# --- A server for the app under test ---------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def served(app: AsgiApp, **config: Any) -> AsyncIterator[str]:
-    """The application behind uvicorn on a free port; gives its base URL, without a path."""
-    settings = {"lifespan": "auto", "log_config": None, "ws": "none", "server_header": False, "date_header": False}
-    server = uvicorn.Server(uvicorn.Config(app, **{**settings, **config}))
-    server.config.load()
-    server.lifespan = server.config.lifespan_class(server.config)
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        await server.startup(sockets=[sock])
-        try:
-            yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-        finally:
-            for listener in server.servers:
-                listener.close()
-            for connection in list(server.server_state.connections):
-                connection.transport.abort()
-            tasks = list(server.server_state.tasks)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await server.lifespan.shutdown()

@@ -202,27 +202,26 @@ def rebuild(event: Event, data: bytes) -> bytes:
     """The same event with other data.
 
     The new data lines stand where the first one stood, or at the end if there was none; every other line stays as it
-    was. A line end within `data` starts another data line, as the rules want.
+    was. A line end within `data` starts another data line, as the rules want. Mixed line ends all become LF.
     """
     raw, position = event.raw, event.lead
     if event.data is not None and not position and raw == b"data: " + event.data + b"\n\n":
         return data_event(data)
     ends = list(_LINE_END.finditer(raw, position))
+    # With mixed line ends, a line that goes could leave a CR and an LF side by side that were never one.
+    kinds = {end.group() for end in ends}
+    stop = kinds.pop() if len(kinds) == 1 else b"\n"
     parts = [raw[:position]]
     done = False
     for end in ends:
-        line, whole = raw[position : end.start()], raw[position : end.end()]
+        line = raw[position : end.start()]
         position = end.end()
-        if line and _field(line)[0] == b"data":
-            if not done:
-                parts.append(_data_lines(data, end.group()))
-                done = True
-        else:
-            if end is ends[-1] and not done:
-                parts.append(_data_lines(data, end.group()))
-            if whole == b"\n" and parts[-1].endswith(b"\r"):
-                parts.append(b"\n")  # else a CR that stood before a line now gone would become a CRLF
-            parts.append(whole)
+        is_data = bool(line) and _field(line)[0] == b"data"
+        if not done and (is_data or end is ends[-1]):
+            parts.append(_data_lines(data, stop))
+            done = True
+        if not is_data:
+            parts.append(line + stop)
     return b"".join(parts)
 
 

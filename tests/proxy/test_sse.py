@@ -67,6 +67,8 @@ def test_no_byte_is_lost_and_events_do_not_depend_on_chunks(stream: bytes, place
 
 
 @given(STREAMS, st.binary(max_size=20), st.integers(0, 30))
+@example(b"data: \rdata: \n\n", b"", 0)
+@example(b"data: \rdata: \r\n\r\n", b"", 0)
 def test_rebuild_changes_the_data_alone(stream: bytes, data: bytes, which: int) -> None:
     events, left = split([stream])
     if not events:
