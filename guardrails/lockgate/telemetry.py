@@ -24,7 +24,6 @@ ADMIT: Final = "lockgate.admit"
 PROMPT: Final = "lockgate.prompt"
 FORWARD: Final = "lockgate.forward"
 ANSWER: Final = "lockgate.answer"
-STREAM: Final = "lockgate.stream"
 
 # Attributes.
 ID: Final = "lockgate.id"

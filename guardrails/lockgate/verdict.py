@@ -101,6 +101,11 @@ class Coverage:
     scanned: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def unread(self) -> int:
+        """Places that no lens knows."""
+        return sum(reason.startswith("unread") for reason in self.skipped.values())
+
     def merge(self, other: Coverage) -> None:
         self.scanned.update(other.scanned)
         self.skipped.update(other.skipped)

@@ -64,7 +64,13 @@ def make_app(
     async def readyz(_: object) -> JSONResponse:
         lost = context.audit.dropped if context.audit is not None else 0
         return JSONResponse(
-            {"status": "ready", "policy": plan.policy, "policy_hash": plan.hash, "audit_lines_lost": lost}
+            {
+                "status": "ready",
+                "policy": plan.policy,
+                "policy_hash": plan.hash,
+                "audit_lines_lost": lost,
+                "counts": context.counts,
+            }
         )
 
     app = Starlette(

@@ -8,7 +8,7 @@ from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
 from lockgate.passage import Passage
-from lockgate.telemetry import ANSWER, FORWARD, PROMPT, describe
+from lockgate.telemetry import ADMIT, ANSWER, EXCHANGE, FORWARD, ID, OPERATION, PROMPT, STATUS, describe
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
@@ -19,7 +19,7 @@ from lockgate_proxy.headers import Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
 from lockgate_proxy.upstream import UpstreamError
-from lockgate_proxy.visit import Context, Visit, remember
+from lockgate_proxy.visit import Context, Visit, account, remember
 
 _EVENT_STREAM = b"text/event-stream"
 
@@ -29,7 +29,12 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
     visit = Visit(context, send, new_id(), scope["path"])
     begin = time.perf_counter()
     try:
-        await _exchange(visit, scope, receive)
+        with context.tracing.span(EXCHANGE, {ID: visit.id, OPERATION: "chat"}) as span:
+            try:
+                await _exchange(visit, scope, receive)
+            finally:
+                if span is not None:
+                    span.set_attribute(STATUS, visit.status)
     except WireError as error:
         visit.outcome = "invalid"
         await visit.refuse(problems.from_wire(error))
@@ -44,15 +49,17 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
 async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     context = visit.context
     raw_headers: Headers = scope["headers"]
-    body = await read_body(receive, raw_headers, context.settings.max_body)
-    document = parse(body.plain)
-    reading = context.lens.read_request(document)
+    with context.tracing.span(ADMIT):
+        body = await read_body(receive, raw_headers, context.settings.max_body)
+        document = parse(body.plain)
+        reading = context.lens.read_request(document)
     exchange = _exchange_of(visit, reading)
     passage = visit.passage = Passage(context.plan, exchange)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
         describe(span, verdict)
     visit.timings["prompt"] = verdict.timings["look"]
+    account(context, verdict)
     if verdict.action is Action.REFUSE:
         visit.outcome = "refused_prompt"
         await _refused(visit, reading, verdict)

@@ -16,7 +16,7 @@ from lockgate_proxy import problems
 from lockgate_proxy.bodies import decode_answer, is_identity
 from lockgate_proxy.headers import answer_headers, value_of, without
 from lockgate_proxy.upstream import Answer, UpstreamError
-from lockgate_proxy.visit import Visit
+from lockgate_proxy.visit import Visit, account
 
 UNREADABLE = "unread: unknown"
 _BODY_DEPENDENT = frozenset({b"content-encoding", b"content-length", b"etag", b"content-md5", b"digest"})
@@ -32,6 +32,7 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     document, reading = _read(visit, body)
     verdict = await visit.passage.answer(reading)
     visit.timings["answer"] = verdict.timings["look"]
+    account(context, verdict)
     if verdict.unavailable:
         visit.outcome = "unavailable"
         context.count("guardrail_unavailable")

@@ -16,7 +16,7 @@ from lockgate_proxy.headers import Headers, answer_headers, value_of, without
 from lockgate_proxy.release import Release
 from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, data_event
 from lockgate_proxy.upstream import Answer, UpstreamError
-from lockgate_proxy.visit import Visit
+from lockgate_proxy.visit import Visit, account
 
 _FRAMING = frozenset({b"content-encoding", b"content-length"})
 
@@ -86,6 +86,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     finally:
         writer.close()
         verdict = stream.close()
+        account(context, verdict)
         visit.timings["most_held"] = stream.most_held
         if visit.outcome == "cancelled" and verdict.refused_choices:
             visit.outcome = "refused_answer"

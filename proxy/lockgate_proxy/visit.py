@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from lockgate_proxy.problems import Problem
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
 
+_log = logging.getLogger("lockgate.proxy")
+
 
 @dataclass(slots=True)
 class Context:
@@ -30,8 +33,8 @@ class Context:
     audit: Audit | None = None
     counts: dict[str, int] = field(default_factory=dict)
 
-    def count(self, name: str) -> None:
-        self.counts[name] = self.counts.get(name, 0) + 1
+    def count(self, name: str, by: int = 1) -> None:
+        self.counts[name] = self.counts.get(name, 0) + by
 
 
 @dataclass(slots=True)
@@ -82,6 +85,16 @@ class Visit:
     async def refuse(self, problem: Problem, verdict: Verdict | None = None) -> None:
         self.error = str(problem.error.get("code") or "")
         await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
+
+
+def account(context: Context, verdict: Verdict) -> None:
+    """Count what a verdict says of the guard itself, and log each use of a fail-open rule."""
+    if verdict.failed_open:
+        context.count("failed_open", verdict.failed_open)
+        rules = ", ".join(sorted({f.rule for f in verdict.failures if f.on_error == "allow"}))
+        _log.warning("failed open on the %s side: %s", verdict.side, rules)
+    if verdict.coverage.unread:
+        context.count("unread", verdict.coverage.unread)
 
 
 def remember(visit: Visit) -> None:

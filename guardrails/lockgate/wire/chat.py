@@ -6,66 +6,27 @@ and SGLang send them. What is not named here is recorded as ``unread: unknown``.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading, Role, Segment, Subject
 from lockgate.wire import chat_stream
+from lockgate.wire.chat_fields import (
+    ANSWER_KNOWN,
+    ANSWER_SKIPPED,
+    CHOICE_KNOWN,
+    IDENTIFIERS,
+    MEDIA,
+    MESSAGE_KNOWN,
+    MESSAGE_STRINGS,
+    REQUEST_PLAIN,
+    ROLES,
+)
 from lockgate.wire.lens import EventReading, RequestReading
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_strings, read_tool
-
-ROLES: dict[str, Role] = {
-    "system": "system",
-    "developer": "system",
-    "user": "user",
-    "assistant": "assistant",
-    "tool": "tool",
-    "function": "tool",
-}
-# Values that are numbers, switches, ids or enumerations of the API: nothing that a person or a model wrote.
-_REQUEST_PLAIN = frozenset(
-    {
-        "model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "temperature", "top_p",
-        "frequency_penalty", "presence_penalty", "logit_bias", "logprobs", "top_logprobs", "seed", "service_tier",
-        "store", "modalities", "audio", "parallel_tool_calls", "tool_choice", "function_call", "reasoning_effort",
-        "verbosity", "prompt_cache_retention", "prompt_cache_options", "moderation", "top_k", "min_p",
-        "repetition_penalty", "include_reasoning", "enable_thinking",
-    }
-)  # fmt: skip
-_IDENTIFIERS = ("user", "safety_identifier", "prompt_cache_key")
-_REQUEST_TEXT = frozenset(
-    {"messages", "tools", "functions", "response_format", "stop", "metadata", "prediction", "web_search_options"}
-)
-_REQUEST_KNOWN = _REQUEST_PLAIN | _REQUEST_TEXT | frozenset(_IDENTIFIERS)
-_MESSAGE_KNOWN = frozenset(
-    {
-        "role", "content", "name", "refusal", "reasoning_content", "reasoning", "tool_calls", "function_call", "audio",
-        "tool_call_id", "annotations", "prefix",
-    }
-)  # fmt: skip
-_MESSAGE_STRINGS: tuple[tuple[str, Kind], ...] = (
-    ("refusal", "text"),
-    ("reasoning_content", "reasoning"),
-    ("reasoning", "reasoning"),
-)
-_ANSWER_KNOWN = frozenset(
-    {
-        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "error",
-        "prompt_filter_results", "moderation", "lockgate", "obfuscation", "request_id", "metadata",
-    }
-)  # fmt: skip
-_CHOICE_KNOWN = frozenset(
-    {"index", "message", "delta", "finish_reason", "logprobs", "content_filter_results", "stop_reason", "token_ids"}
-)
-_MEDIA = {
-    "image_url": "image: not text",
-    "input_audio": "audio: not text",
-    "file": "file content: not text",
-    "input_image": "image: not text",
-    "video_url": "video: not text",
-}
 
 
 class ChatLens:
@@ -83,7 +44,7 @@ class ChatLens:
         reading = RequestReading()
         for i, message in enumerate(messages):
             _message(reading, f"/messages/{i}", message)
-        for key in document.keys() - _REQUEST_PLAIN:
+        for key in document.keys() - REQUEST_PLAIN:
             if key != "messages":
                 _request_member(reading, key, document[key])
         reading.stream = _flag(document, "stream")
@@ -108,8 +69,7 @@ class ChatLens:
             raise WireError("choices must be an array", where="/choices", code="invalid_type")
         for i, choice in enumerate(choices):
             _choice(reading, f"/choices/{i}", choice, i)
-        for key in document.keys() - _ANSWER_KNOWN:
-            reading.unread(f"/{escape(key)}")
+        _others(reading, "", document.keys() - ANSWER_KNOWN)
         return reading
 
     def read_event(self, document: Any) -> EventReading:
@@ -150,7 +110,7 @@ def _request_member(reading: Reading, key: str, value: Any) -> None:
         _content(reading, f"{where}/content", content, "assistant", "text")
     elif key in ("stop", "metadata", "web_search_options"):
         read_strings(reading, where, value, role="user", kind="text")
-    elif key in _IDENTIFIERS:
+    elif key in IDENTIFIERS:
         reading.skip(where, "identifier")
     else:
         reading.unread(where)
@@ -183,7 +143,7 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
     if len(message) == 2 and "role" in message and "content" in message:
         return
     _string(reading, f"{where}/name", message.get("name"), role, "text", choice)
-    for key, its_kind in _MESSAGE_STRINGS:
+    for key, its_kind in MESSAGE_STRINGS:
         _string(reading, f"{where}/{key}", message.get(key), role, its_kind, choice)
     calls = message.get("tool_calls")
     if calls is not None:
@@ -198,7 +158,7 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
             reading.skip(f"{where}/audio/data", "audio: not text")
     for i, note in enumerate(message.get("annotations") or ()):
         read_strings(reading, f"{where}/annotations/{i}", note, role=role, kind="text", choice=choice, plain=("type",))
-    for key in message.keys() - _MESSAGE_KNOWN:
+    for key in message.keys() - MESSAGE_KNOWN:
         reading.unread(f"{where}/{escape(key)}")
 
 
@@ -236,8 +196,8 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
         for other in part.keys() - {"type", key, "cache_control", "prompt_cache_breakpoint"}:
             reading.unread(f"{where}/{escape(other)}")
         return
-    if name in _MEDIA:
-        reading.skip(where, _MEDIA[name])
+    if name in MEDIA:
+        reading.skip(where, MEDIA[name])
         body = part.get(name)
         if name == "file" and isinstance(body, dict):
             _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
@@ -280,5 +240,13 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
         read_logprobs(reading, f"{where}/logprobs", logprobs, message or {}, position)
-    for key in choice.keys() - _CHOICE_KNOWN:
-        reading.unread(f"{where}/{escape(key)}")
+    _others(reading, where, choice.keys() - CHOICE_KNOWN)
+
+
+def _others(reading: Reading, where: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        reason = ANSWER_SKIPPED.get(key)
+        if reason is None:
+            reading.unread(f"{where}/{escape(key)}")
+        else:
+            reading.skip(f"{where}/{key}", reason)

@@ -6,27 +6,18 @@ A delta's channel is the pointer at which the same text stands in the plain answ
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
+from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, CHOICE_KNOWN
 from lockgate.wire.lens import Delta, EventReading
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_strings
 
-_CHUNK_KNOWN = frozenset(
-    {
-        "id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "obfuscation",
-        "prompt_filter_results", "moderation", "error", "lockgate", "request_id",
-    }
-)  # fmt: skip
-_CHOICE_KNOWN = frozenset(
-    {"index", "delta", "finish_reason", "logprobs", "content_filter_results", "content_filter_offsets", "stop_reason",
-     "token_ids"}
-)  # fmt: skip
 _DELTA_STRINGS: dict[str, Kind] = {
     "content": "text",
     "refusal": "text",
@@ -49,8 +40,8 @@ def read_event(document: Any) -> EventReading:
             _choice(reading, f"/choices/{i}", choice, i)
     if document.get("error") is not None:
         _whole(reading, "/error", document["error"], 0, "/error")
-    for key in document.keys() - _CHUNK_KNOWN:
-        _unread(reading, f"/{escape(key)}")
+    if not document.keys() <= ANSWER_KNOWN:
+        _others(reading, "", document.keys() - ANSWER_KNOWN)
     return reading
 
 
@@ -70,9 +61,8 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
         _logprobs(reading, f"{where}/logprobs", logprobs, delta or {}, index)
     if choice.get("finish_reason") is not None:
         reading.ended.append(index)
-    if not choice.keys() <= _CHOICE_KNOWN:
-        for key in choice.keys() - _CHOICE_KNOWN:
-            _unread(reading, f"{where}/{escape(key)}")
+    if not choice.keys() <= CHOICE_KNOWN:
+        _others(reading, f"/choices/{index}", choice.keys() - CHOICE_KNOWN)
 
 
 def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int, channel: str) -> None:
@@ -162,6 +152,15 @@ def _whole(reading: EventReading, where: str, value: Any, choice: int, channel: 
         # Two such events may use the same place; the count keeps their texts apart.
         name = f"{channel}{segment.where}"
         reading.deltas.append(Delta(choice, name, f"{where}{segment.where}", "text", segment.text, fixed=segment.fixed))
+
+
+def _others(reading: EventReading, where: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        reason = ANSWER_SKIPPED.get(key)
+        if reason is None:
+            _unread(reading, f"{where}/{escape(key)}")
+        else:
+            reading.skipped[f"{where}/{key}"] = reason
 
 
 def _unread(reading: EventReading, where: str) -> None:

@@ -13,7 +13,8 @@ from lockgate.act import apply
 from lockgate.errors import WireError
 from lockgate.exchange import Reading, Role, Segment
 from lockgate.verdict import Edit
-from lockgate.wire.chat import ROLES, read_message
+from lockgate.wire.chat import read_message
+from lockgate.wire.chat_fields import ROLES
 from lockgate.wire.pointer import get, tokens
 
 
