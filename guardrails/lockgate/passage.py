@@ -17,7 +17,7 @@ from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import Gate
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
-from lockgate.verdict import Verdict
+from lockgate.verdict import Action, Verdict
 
 
 class Passage:
@@ -195,7 +195,8 @@ class Stream:
                 verdict.coverage.skipped[gate.where] = NOT_ADMITTED
             else:
                 verdict.coverage.scanned[gate.where] = look.names
-            gate.release_held(verdict.edits)
+            if not verdict.unavailable and verdict.action is not Action.REFUSE:
+                gate.release_held(verdict.edits)
         self.verdicts[choice] = verdict
         return verdict
 
