@@ -166,6 +166,8 @@ def _apply(verdict: Verdict, hits: list[_Hit], choice: int | None) -> None:
         rule = hit.rule
         verdict.rules.append(RuleOutcome(rule.id, rule.action, "applied", principle=rule.principle, choice=choice))
         verdict.action = max(verdict.action, rule.action)
+        if refusing and rule.action is not Action.REFUSE:
+            continue  # what a refusal stops is neither edited nor marked
         verdict.flags.extend(Flag(name, text, rule.id, choice) for name, text in rule.flags)
         if rule.flags:
             verdict.action = max(verdict.action, Action.FLAG)
