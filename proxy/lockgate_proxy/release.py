@@ -37,6 +37,17 @@ class _Held:
     own: bytes = b""
 
 
+@dataclass(slots=True)
+class _Taken:
+    """An event that waits for a verdict."""
+
+    held: _Held
+    document: Any
+    reading: EventReading
+    due: bool = False
+    done: bool = False
+
+
 class Release:
     """One streamed answer's events.
 
@@ -54,6 +65,7 @@ class Release:
         self._note = note
         self._prompt_flags = prompt_flags
         self._queue: deque[_Held] = deque()
+        self._pending: _Taken | None = None
         self._seen: dict[str, Any] = {}
         self._known: set[int] = set()
         self._ended: set[int] = set()
@@ -70,34 +82,54 @@ class Release:
 
     async def add(self, event: Event) -> list[bytes]:
         """Take one event; give what may leave now."""
+        out = self.add_now(event)
+        return out if out is not None else await self.settle()
+
+    def add_now(self, event: Event) -> list[bytes] | None:
+        """Take one event. None: there is something to wait for, and `settle()` gives what may leave.
+
+        Nearly every event is one delta that ends nothing: for those, no task is switched.
+        """
         if event.data is None:
             self._queue.append(_Held(event))
             return self._pop()
         if event.done:
-            out = await self._end_all()
-            self._queue.append(_Held(event))
-            return [*out, *self._pop()]
+            self._pending = _Taken(_Held(event), None, EventReading(), done=True)
+            return None
         document, reading = self._read(event)
         held, due = self._feed(event, reading)
-        if due:
+        if due or reading.ended or self._refused or self._stream.tripped:
+            self._pending = _Taken(held, document, reading, due=due)
+            return None
+        return self._let(held)
+
+    async def settle(self) -> list[bytes]:
+        """Go on with the event that `add_now` could not finish."""
+        taken, self._pending = self._pending, None
+        assert taken is not None
+        if taken.done:
+            out = await self._end_all()
+            return out if self._over() else [*out, *self._let(taken.held)]
+        if taken.due:
             await self._stream.settle()
         out = await self._judge() if self._stream.tripped else []
         if self._over():
             return out
-        if self._refused and not self._strip(held, document, reading):
+        if self._refused and not self._strip(taken.held, taken.document, taken.reading):
             return [*out, *self._pop()]
-        for choice in reading.ended:
+        for choice in taken.reading.ended:
             out.extend(await self._end(choice))
             if self._over():
                 return out
             if choice in self._refused:
                 return [*out, *self._pop()]
-        if held.parts or self._queue:
-            self._queue.append(held)
-            out.extend(self._pop())
-        else:
-            out.append(event.raw)
-        return out
+        return [*out, *self._let(taken.held)]
+
+    def _let(self, held: _Held) -> list[bytes]:
+        if not held.parts and not self._queue:
+            return [held.event.raw]
+        self._queue.append(held)
+        return self._pop()
 
     async def end(self) -> list[bytes]:
         """The upstream's stream is over, properly or not: what was held is decided as it stands."""
@@ -179,7 +211,8 @@ class Release:
         flags = [*self._prompt_flags, *verdict.flags]
         self._prompt_flags = []
         if flags:
-            own = data_event(flag_chunk(self._seen, choice, flags, {**self._note, "action": verdict.action.word}))
+            note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
+            own = data_event(flag_chunk(self._seen, choice, flags, note))
             self._queue.append(_Held(Event(own, None), own=own))
         return out
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 
 from lockgate.errors import WireError
 from lockgate.verdict import Verdict
@@ -93,19 +92,15 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
 
 
 async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer) -> None:
-    splitter = Splitter()
+    reader = _Reader(visit, answer)
     broken: UpstreamError | WireError | None = None
     try:
-        async for events in _events(visit, answer, splitter):
-            out: list[bytes] = []
-            for event in events:
-                out.extend(await release.add(event))
-                if release.finished:
-                    break
-            await writer.write(out)
+        async for piece in answer.chunks():
+            await _pass(reader.feed(piece), release, writer)
             if release.finished:
                 break
-            writer.holding(release.holds)
+        else:
+            await _pass(reader.end(), release, writer)
     except (UpstreamError, WireError) as error:
         broken = error
     await writer.write(await release.end())
@@ -128,22 +123,36 @@ async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer)
     await writer.finish()
 
 
-async def _events(visit: Visit, answer: Answer, splitter: Splitter) -> AsyncIterator[list[Event]]:
-    encoding = value_of(answer.headers, b"content-encoding")
-    decoder = None if is_identity(encoding) else StreamDecoder(encoding, visit.context.settings.max_answer)
-    async for piece in answer.chunks():
-        events = splitter.feed(piece if decoder is None else decoder.feed(piece))
-        if events:
-            yield events
-    if decoder is not None:
-        decoder.finish()
-    last = splitter.end()
-    rest = splitter.flush()
-    if rest:
+async def _pass(events: list[Event], release: Release, writer: _Writer) -> None:
+    out: list[bytes] = []
+    for event in events:
+        leaving = release.add_now(event)
+        out.extend(await release.settle() if leaving is None else leaving)
+        if release.finished:
+            break
+    await writer.write(out)
+    writer.holding(release.holds)
+
+
+class _Reader:
+    """Bytes → events, decoded where the upstream compresses although it was asked not to."""
+
+    def __init__(self, visit: Visit, answer: Answer) -> None:
+        encoding = value_of(answer.headers, b"content-encoding")
+        limit = visit.context.settings.max_answer
+        self._decoder = None if is_identity(encoding) else StreamDecoder(encoding, limit)
+        self._splitter = Splitter()
+
+    def feed(self, piece: bytes) -> list[Event]:
+        return self._splitter.feed(piece if self._decoder is None else self._decoder.feed(piece))
+
+    def end(self) -> list[Event]:
+        if self._decoder is not None:
+            self._decoder.finish()
+        last = self._splitter.end()
+        rest = self._splitter.flush()
         # An event without its blank line: clients may read it, so it is looked at like any other.
-        last = [*last, *_unfinished(rest)]
-    if last:
-        yield last
+        return [*last, *_unfinished(rest)] if rest else last
 
 
 def _unfinished(rest: bytes) -> list[Event]:
