@@ -11,6 +11,7 @@ A detector that failed has no values. What reads them is then an error, which CE
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -88,7 +89,7 @@ class _Need:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Condition:
-    """A compiled condition. `uses_detectors` are the kinds that it names. Not for use by two threads at once."""
+    """A compiled condition. `uses_detectors` are the kinds that it names."""
 
     expression: str
     uses_detectors: frozenset[str]
@@ -96,6 +97,8 @@ class Condition:
     _program: Any
     _needs: tuple[_Need, ...]
     _facts: tuple[tuple[str, str], ...]
+    # One plan may serve several event loops, each in a thread of its own; CEL's evaluator is used by one at a time.
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def evaluate(self, answers: Mapping[str, Answer | None], request: Mapping[str, object]) -> bool | ConditionFailure:
         """Whether the condition holds. None, or no entry, in `answers` is a detector that failed; `request` maps the
@@ -118,7 +121,8 @@ class Condition:
             if name in request:
                 data[variable] = _clean(request[name])
         try:
-            value = self._program.eval(data=data).value()
+            with self._lock:
+                value = self._program.eval(data=data).value()
         except RuntimeError as error:
             return ConditionFailure(missing, _code(str(error)))
         if value is True or value is False:
