@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -64,10 +65,12 @@ _SPELT_EMAIL = (
 )
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
 _TOP_LEVEL = re.compile(r"[A-Za-z]{2,24}|xn--[A-Za-z0-9-]{2,}", re.IGNORECASE)
+_GLUED = re.compile(r"[a-z]{2,}(?=[A-Z][a-z])")
 _AT = re.compile("@|%40")
-_FILES = frozenset(
-    "bmp css csv dll exe gif gz htm html ico jpeg jpg js json jsx lock log map pdf php png svg tar tiff ts tsx txt "
-    "webp xml yaml yml".split()
+_FILES = re.compile(
+    r"(?:bmp|css|csv|dll|exe|gif|gz|html?|ico|jpe?g|jsx?|json|lock|log|map|pdf|php|png|svg|tar|tiff|tsx?|txt|webp|"
+    r"xml|ya?ml)\Z",
+    re.IGNORECASE,
 )
 _STRING_PREFIX = re.compile(r"(?:[fbru]|rb|br|fr|rf)'", re.IGNORECASE)
 
@@ -85,14 +88,25 @@ def _email(text: str, start: int, end: int) -> Spans:
     position, labels = at.end(), 0
     while label := _LABEL.match(text, position, end):
         labels += 1
-        if labels > 1 and _TOP_LEVEL.fullmatch(label.group()):
-            last = label.end()
+        if labels > 1:
+            last = _top_level_end(label, last)
         position = label.end() + 1
         if text[label.end() : position] != "." or position >= end:
             break
-    if last < 0 or text[last : last + 1] == "(" or text[first:last].rpartition(".")[2].lower() in _FILES:
+    if last < 0 or text[last : last + 1] == "(" or _FILES.match(text[first:last].rpartition(".")[2]):
         return ()
     return ((first, last),)
+
+
+def _top_level_end(label: re.Match[str], last: int) -> int:
+    """Where an address ends that has `label` in it; `last` if it can't end there."""
+    name = label.group()
+    if _TOP_LEVEL.fullmatch(name):
+        # "…@example.comPhone": a capital after small letters begins what the page put behind the address.
+        glued = _GLUED.match(name)
+        return label.start() + glued.end() if glued else label.end()
+    head = name.partition("-")[0]  # "…@example.com-2024"
+    return label.start() + len(head) if last < 0 and _TOP_LEVEL.fullmatch(head) else last
 
 
 # Payment cards
@@ -114,29 +128,32 @@ def _card(text: str, start: int, end: int) -> Spans:
         del groups[0]
     if groups and not closed(text, end):
         del groups[-1]
-    gaps = [text[a[1] : b[0]] for a, b in zip(groups, groups[1:], strict=False)]
-    found: list[tuple[int, int]] = []
-    left = 0
-    while left < len(groups):
-        right = _card_end(text, groups, gaps, left)
-        if right < 0:
-            left += 1
-            continue
-        found.append((groups[left][0], groups[right][1]))
-        left = right + 1
-    return found
+    gaps = [text[a[1] : b[0]] for a, b in pairwise(groups)]
+    ends = [_card_end(text, groups, gaps, left) for left in range(len(groups))]
+    windows = [(left, right) for left, right in enumerate(ends) if right >= 0]
+    chosen: list[tuple[int, int]] = []
+    for left, right in windows:
+        if not chosen or left > chosen[-1][1]:
+            chosen.append((left, right))
+    # One that overlaps is taken, too, where it has digits that no other has: either may be the true one.
+    covered = {i for left, right in chosen for i in range(left, right + 1)}
+    chosen.extend(window for window in windows if not covered.issuperset(range(window[0], window[1] + 1)))
+    return [(groups[left][0], groups[right][1]) for left, right in chosen]
 
 
 def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: int) -> int:
     """The group with which a card that begins with group `left` ends; -1 if none begins there."""
     digits = ""
     sizes: list[int] = []
+    joined = left > 0 and gaps[left - 1] == "-"
     for right in range(left, len(groups)):
         low, high = groups[right]
         digits += text[low:high]
         sizes.append(high - low)
         if len(digits) > 19 or (right - left > 1 and gaps[right - 1] != gaps[left]):
             return -1
+        if joined and right > left and gaps[left] != "-":
+            return -1  # its first group belongs to what stands before
         whole = left == 0 and right == len(groups) - 1
         shaped = len(sizes) == 1 or whole or tuple(sizes) in _CARD_SHAPES
         if shaped and not _fraction(gaps, left, right) and card_number(digits):
@@ -145,7 +162,9 @@ def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: i
 
 
 def _fraction(gaps: list[str], left: int, right: int) -> bool:
-    """Whether the groups are part of a decimal number: a full stop before or behind, and none between."""
+    """Whether the groups are a decimal number or part of one: a full stop before or behind, and none between."""
+    if right == left + 1 and gaps[left] == ".":
+        return True
     inner = gaps[left] if right > left else ""
     before = gaps[left - 1] if left else ""
     behind = gaps[right] if right < len(gaps) else ""
@@ -181,8 +200,8 @@ def _digits(text: str) -> str:
 # Internet addresses
 
 _IPV4 = (
-    ESCAPE + r"(?:(?:version|release|build|ver|rev|v)[ .:=]{0,2})?"
-    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,15}(?:[.\-+_]?[A-Za-z0-9_])?"
+    ESCAPE + r"(?:(?:version|release|build|ver|rev|v)[ .:=]{0,2}|ffff:)?"
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,15}(?:\.[0-9]|[+_][a-z0-9]|-[a-z])?"
 )
 _IPV6 = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,36}(?:\.[0-9]{1,3}){0,3}"
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
@@ -196,15 +215,12 @@ def _ipv4(text: str, start: int, end: int) -> Spans:
     while not text[first].isdigit():
         first += 1
     if (first > opened) != glued:
-        # "version 1.2.3.4", or the end of a longer word or number. "server 10.0.0.1" only looks like the first.
+        # "version 1.2.3.4", an IPv6 address's end, or the end of a longer word. "server 10.0.0.1" only looks like it.
         return ()
-    quad = _QUAD.match(text, first, end)
-    if quad is None or not closed(text, quad.end()):
+    # With one part more, or a suffix, it is a version.
+    if not _QUAD.fullmatch(text, first, end) or not closed(text, end):
         return ()
-    tail = text[quad.end() : end]
-    if tail and (tail[0] in "+_" or tail[1:].isdigit() or (tail[0] == "-" and tail[1:].isalpha())):
-        return ()
-    return (quad.span(),) if _personal_ipv4(quad.group()) else ()
+    return ((first, end),) if _personal_ipv4(text[first:end]) else ()
 
 
 def _personal_ipv4(text: str) -> bool:
@@ -213,7 +229,10 @@ def _personal_ipv4(text: str) -> bool:
     except ValueError:
         return False
     # This host, net masks, and network or version numbers (10.0.0.0, Chrome/120.0.0.0) are nobody's address.
-    return not (address.is_loopback or text.startswith(("0.", "255.")) or text.endswith(".0.0.0"))
+    if address.is_loopback or text.startswith(("0.", "255.")) or text.endswith(".0.0.0"):
+        return False
+    # Four single digits number a chapter (3.2.4.1), unless they are like the well-known addresses: 8.8.4.4, 1.2.3.4.
+    return len(text) > 7 or len(set(text)) <= 3 or text == "1.2.3.4"
 
 
 def _ipv6(text: str, start: int, end: int) -> Spans:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lockgate.detectors.checks import ESCAPE, closed, opening
@@ -25,11 +26,12 @@ _EXTENSION = r"[ ,;]{0,2}(?:x|ext|extension|#)[ .:]{0,2}[0-9]{1,6}"
 _RUN = ESCAPE + r"[+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,27}(?:" + _EXTENSION + ")?"
 _NOUNS = (
     "phone|telephone|tel|mobile|mob|cell|cellphone|fax|whatsapp|hotline|telefon|telefono|telefone|handy|movil|celular|"
-    "portable|gsm|телефон|тел|电话|電話|手机|手機|携帯|전화"
+    "portable|gsm"
 )
+_OTHER_NOUNS = "телефон|тел|电话|電話|手机|手機|携帯|전화"
 _CONTEXT = (
-    rf"(?:\b|_|\\[nrt])(?:(?:{_NOUNS})(?:[ _\-]?(?:number|num|no|nr|line))?|"
-    r"(?:call|dial|reach|ring|text|answering)(?: (?:me|us|him|her|them|you|back)){0,2})"
+    rf"(?:(?:\b|_|\\[nrt])(?:(?:{_NOUNS})(?:[ _\-]?(?:number|num|no|nr|line))?|"
+    rf"(?:call|dial|reach|ring|text|answering)(?: (?:me|us|him|her|them|you|back)){{0,2}})|{_OTHER_NOUNS})"
     r"""["' .:=#\-]{0,4}(?:(?:is|at|on)[ :]{1,2})?["']?([+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,14})"""
 )
 _TAIL = re.compile(_EXTENSION + r"\Z", re.IGNORECASE)
@@ -64,7 +66,7 @@ def phone_specs(regions: Sequence[str]) -> tuple[PatternSpec, ...]:
     Raises PolicyError for a region that does not exist.
     """
     if tuple(regions) != ("US",):
-        from phonenumbers import SUPPORTED_REGIONS  # noqa: PLC0415 - heavy, and most policies need it only at a match
+        from phonenumbers import SUPPORTED_REGIONS
 
         for region in regions:
             if region not in SUPPORTED_REGIONS:
@@ -110,7 +112,7 @@ def _run(text: str, start: int, end: int, *, extended: bool = False) -> _Run:
     if groups and not extended and not closed(text, groups[-1][1]):
         del groups[-1]
     edges = [(first, first), *groups, (end, end)]
-    return _Run(text, groups, [text[a[1] : b[0]] for a, b in zip(edges, edges[1:], strict=False)])
+    return _Run(text, groups, [text[a[1] : b[0]] for a, b in pairwise(edges)])
 
 
 def _numbers(regions: tuple[str, ...], text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
@@ -136,7 +138,7 @@ def _number(regions: tuple[str, ...], run: _Run, left: int) -> tuple[int, bool]:
         found = _international(run, left, "+")
         if found[0] - left >= 2:
             return found
-    from phonenumbers import country_code_for_region  # noqa: PLC0415
+    from phonenumbers import country_code_for_region
 
     for region in regions:
         american = country_code_for_region(region) == 1
@@ -209,11 +211,11 @@ def _american(run: _Run, left: int) -> tuple[int, bool]:
 
 def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
     """The ways to write a number at home elsewhere: with the trunk prefix, or grouped as the country does."""
-    import phonenumbers  # noqa: PLC0415
+    import phonenumbers
 
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
     trunk = (metadata.national_prefix if metadata else None) or ""
-    if run.gaps[left] in _JOINTS:
+    if run.gaps[left] in _JOINTS or (run.written(left, left) == "0" and run.gaps[left + 1] == "."):
         return -1, False
     for right in _windows(run, left, 7, 13):
         if run.gaps[right + 1] in _JOINTS or _dated(run, left, right):
@@ -246,7 +248,7 @@ def _dated(run: _Run, left: int, right: int) -> bool:
 
 
 def _parse(written: str, region: str | None) -> PhoneNumber | None:
-    import phonenumbers  # noqa: PLC0415 - 8 MB of tables, needed only once something looks like a number
+    import phonenumbers  # 8 MB of tables, needed only once something looks like a number
 
     try:
         return phonenumbers.parse(written, region)
@@ -255,12 +257,12 @@ def _parse(written: str, region: str | None) -> PhoneNumber | None:
 
 
 def _valid(number: PhoneNumber) -> bool:
-    from phonenumbers import is_valid_number  # noqa: PLC0415
+    from phonenumbers import is_valid_number
 
     return is_valid_number(number)
 
 
 def _possible(number: PhoneNumber) -> bool:
-    from phonenumbers import is_possible_number  # noqa: PLC0415
+    from phonenumbers import is_possible_number
 
     return is_possible_number(number)

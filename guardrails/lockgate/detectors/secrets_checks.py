@@ -10,8 +10,12 @@ import re
 from lockgate.detectors.checks import closed, crc_suffix, entropy, opening
 from lockgate.detectors.protocol import Spans
 
-_FILLER = re.compile(r"[xX]{6}|[*.]{3}|\.\.\.|<|your[\-_]?(?:own|api|key|token|secret|access|app|account|openai)", re.IGNORECASE)
-_FAKE_WORD = re.compile(r"your|example|placeholder|token|secret|insert|replace|changeme|goes.?here|api.?key", re.IGNORECASE)
+_FILLER = re.compile(
+    r"[xX]{6}|[*.]{3}|\.\.\.|<|your[\-_]?(?:own|api|key|token|secret|access|app|account|openai)", re.IGNORECASE
+)
+_FAKE_WORD = re.compile(
+    r"your|example|placeholder|token|secret|insert|replace|changeme|goes.?here|api.?key", re.IGNORECASE
+)
 
 _CODE = re.compile(
     r"[A-Za-z_$][\w$.]*[(\[]|\$[{(]|\$[A-Z_]+\Z|\$[a-z_]+\Z|\{|%[({]|%[A-Za-z_]+%|[(\[<]|[.~]{0,2}/|:[a-z_]+\Z|https?:|"

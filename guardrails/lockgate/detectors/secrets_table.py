@@ -140,7 +140,11 @@ NAMED: tuple[Named, ...] = (
     Named("AZURE_SHARED_ACCESS_KEY", r"SharedAccessKey=([A-Za-z0-9+/]{43}=)", check.varied),
     Named("AZURE_SAS_SIGNATURE", r"[?&;]sig=([A-Za-z0-9%+/]{40,90}=?)", check.varied, fixed=False),
     Named("HEROKU_API_KEY", rf"heroku[a-z_\-. ]{{0,24}}{_SET}({_UUID})"),
-    Named("CLOUDFLARE_API_KEY", rf"{_WORD}(?:cloudflare|cf)[a-z_\-. ]{{0,24}}{_SET}([A-Za-z0-9_\-]{{37,40}})", check.random),
+    Named(
+        "CLOUDFLARE_API_KEY",
+        rf"{_WORD}(?:cloudflare|cf)[a-z_\-. ]{{0,24}}{_SET}([A-Za-z0-9_\-]{{37,40}})",
+        check.random,
+    ),
     Named(
         "DATADOG_API_KEY",
         rf"{_WORD}(?:datadog|dd)[_\-. ]{{0,2}}(?:api|app(?:lication)?)[_\-. ]{{0,2}}key{_SET}([0-9a-f]{{32,40}})",

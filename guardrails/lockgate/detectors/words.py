@@ -36,7 +36,7 @@ class WordsConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    words: Words | dict[Label, Words]
+    words: Words | Annotated[dict[Label, Words], Field(min_length=1)]
     label: Label = "WORDS"
     whole_word: bool = True
 
