@@ -114,12 +114,12 @@ def contents(wheel: Path) -> list[str]:
         return sorted(archive.namelist())
 
 
-def below(folder: Path, prefix: str, *, suffixes: tuple[str, ...] = ()) -> set[str]:
+def below(folder: Path, prefix: str) -> set[str]:
     """The files below `folder`, as they should stand below `prefix`."""
     return {
         f"{prefix}/{path.relative_to(folder).as_posix()}"
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and (not suffixes or path.suffix in suffixes)
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 
@@ -128,7 +128,7 @@ def test_the_wheel_holds_the_packages_and_the_policies(wheel: Path) -> None:
     info = {name for name in names if name.startswith("lockgate-") and ".dist-info/" in name}
     assert {name.split("/", 1)[0] for name in names - info} == set(PACKAGES)
     for root, package in zip(("guardrails", "proxy", "models"), PACKAGES, strict=True):
-        assert below(ROOT / root / package, package, suffixes=(".py", ".typed")) <= names
+        assert below(ROOT / root / package, package) <= names
     policies = {name for name in names if name.startswith("lockgate/_policies/")}
     assert policies == below(ROOT / "policies", "lockgate/_policies")
     assert "lockgate/_policies/default.yaml" in policies
