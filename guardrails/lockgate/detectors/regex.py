@@ -324,9 +324,9 @@ def _cap(node: Node, max_width: int) -> int:
             f"the pattern can match {least} characters, more than its max_width of {max_width}",
             hint=f"set max_width: {least}, or bound its repeats",
         )
-    if _width(node, 1) == least:
-        return 0  # nothing in it is unbounded
     low, high = 0, max_width + 1
+    if _width(node, high) == least:
+        return 0  # nothing in it is unbounded
     while low < high:
         middle = (low + high + 1) // 2
         if _width(node, middle) <= max_width + 1:
