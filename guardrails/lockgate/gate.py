@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from lockgate.act import edit_for, unite
 from lockgate.decide import Results, RuleResult
@@ -102,6 +103,7 @@ class Gate:
         self._whole: list[str] | None = [] if look is not None and (look.holds or look.whole) else None
         self._held = look is not None and look.holds
         self._cleared = 0
+        self._gone = 0  # edits that lie before all that has yet to leave
         self._stop: int | None = None
 
     @property
@@ -154,8 +156,7 @@ class Gate:
         fresh: list[Edit] = []
         for finding in findings:
             fresh.extend(self._found(rules[finding.rule], finding, start=due.start))
-        if fresh:
-            self.edits = unite([*self.edits, *fresh])
+        self._add_edits(fresh)
         for failure in failures:
             self._failed(rules[failure.rule], failure, start=due.start)
         self._settled[due.start] = due.start + len(due.text)
@@ -165,14 +166,15 @@ class Gate:
 
     def edited(self, text: str, start: int, end: int) -> str | None:
         """What leaves in place of `text`, which is [start, end) of the channel; None if no edit touches it. An edit's
-        replacement goes where the edit begins."""
+        replacement goes where the edit begins. Ask in order: what lies before `start` is forgotten."""
+        edits = self.edits
+        while self._gone < len(edits) and edits[self._gone].span[1] <= start:
+            self._gone += 1
         parts: list[str] = []
         position = start
         touched = False
-        for edit in self.edits:
+        for edit in islice(edits, self._gone, None):
             low, high = edit.span
-            if high <= start:
-                continue
             if low >= end:
                 break
             touched = True
@@ -189,6 +191,7 @@ class Gate:
         """Whatever held the whole has been decided: everything may leave, with exactly these edits."""
         if self._held:
             self._held = False
+            self._gone = 0
             self.edits = [edit for edit in edits if edit.where == self.where]
             self._cleared = self.length
 
@@ -222,7 +225,9 @@ class Gate:
         if self._stop is not None:
             clear = min(clear, self._stop)
         for edit in reversed(self.edits):
-            if edit.span[0] < clear < edit.span[1]:
+            if edit.span[1] <= clear:
+                break
+            if edit.span[0] < clear:
                 clear = edit.span[0]
         self._cleared = max(self._cleared, clear)
 
@@ -256,8 +261,7 @@ class Gate:
                 if match.too_wide:
                     self._fail(asked.rule, "too_wide", span[0])
                 fresh.extend(self._found(asked.rule, finding, start=span[0]))
-        if fresh:
-            self.edits = unite([*self.edits, *fresh])
+        self._add_edits(fresh)
         done = scan.cut + shift - tail.base
         tail.drop(done)
         if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
@@ -276,6 +280,15 @@ class Gate:
                 return [edit_for(rule, finding)]
             self._fail(rule, "uneditable", start)
         return []
+
+    def _add_edits(self, fresh: list[Edit]) -> None:
+        """Unite new edits with those that they may overlap, which are at the end: what is cleared stays as it is."""
+        if not fresh:
+            return
+        first = min(edit.span[0] for edit in fresh)
+        while self.edits and self.edits[-1].span[1] > first:
+            fresh.append(self.edits.pop())
+        self.edits.extend(unite(fresh))
 
     def _refuse(self, rule: PlannedRule, start: int) -> None:
         if self._stop is None or start < self._stop:

@@ -19,7 +19,8 @@ from lockgate.detectors.regex import Prepared, prepare
 from lockgate.errors import LockgateError, PatternError
 from lockgate.normalise import Folded
 
-_MEMORY = 256 << 20
+_MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
+_ROW_MEMORY = 8 << 20
 _SPACED_WIDTH = 256
 _TAGS_WIDTH = 2048
 
@@ -57,7 +58,7 @@ class _Row:
     def regex(self) -> re2._Regexp:
         """The row's span form, compiled."""
         if self.compiled is None:
-            self.compiled = re2.compile(self.form.full, _options())
+            self.compiled = re2.compile(self.form.full, _options(_ROW_MEMORY))
         return self.compiled
 
 
@@ -98,11 +99,11 @@ VIEWS: tuple[PatternSpec, ...] = (
 )
 
 
-def _options() -> re2.Options:
+def _options(memory: int | None = None) -> re2.Options:
     options = re2.Options()
     options.longest_match = True
     options.log_errors = False
-    options.max_mem = _MEMORY
+    options.max_mem = _MEMORY if memory is None else memory
     return options
 
 
