@@ -32,14 +32,19 @@ class Command:
     run: Callable[[argparse.Namespace], int]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line. Gives the exit code."""
-    parser = argparse.ArgumentParser(prog="lockgate", description="A runtime guardrail for LLM applications.")
-    parser.add_argument("--version", action="version", version=f"lockgate {_version()}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def parser() -> argparse.ArgumentParser:
+    """The command line's grammar."""
+    made = argparse.ArgumentParser(prog="lockgate", description="A runtime guardrail for LLM applications.")
+    made.add_argument("--version", action="version", version=f"lockgate {_version()}")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         command.arguments(commands.add_parser(name, help=command.help, description=command.help))
-    given = parser.parse_args(argv)
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line. Gives the exit code."""
+    given = parser().parse_args(argv)
     try:
         return COMMANDS[given.command].run(given)
     except LockgateError as error:
