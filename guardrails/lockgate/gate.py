@@ -227,8 +227,7 @@ class Gate:
         for edit in reversed(self.edits):
             if edit.span[1] <= clear:
                 break
-            if edit.span[0] < clear:
-                clear = edit.span[0]
+            clear = min(clear, edit.span[0])
         self._cleared = max(self._cleared, clear)
 
     def _cut_windows(self) -> None:
