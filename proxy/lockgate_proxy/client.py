@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from lockgate_proxy.upstream import Answer, UpstreamError
 _CONNECT = 30.0  # seconds for a connection, TLS included
 _KEEP = 15.0  # seconds that an idle connection is kept
 _PIECE = 64 * 1024  # bytes: what is written at once, and half of what is held for a slow reader
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HEADER = 64 * 1024  # bytes of one header line of an answer
 
 
@@ -296,6 +298,10 @@ def _look_at(lost: asyncio.Future[None]) -> None:
 
 
 def _checked(answer: _Answer, response: aiohttp.ClientResponse) -> Answer:
+    """The answer, if it can be passed on as it is."""
+    if _CONTROL.search(b"".join([value for _, value in answer.headers])):
+        answer.close()
+        raise UpstreamError("protocol", "the upstream's answer has a header that HTTP does not allow")
     coding = response.headers.get("Transfer-Encoding")
     if coding is not None and coding.strip().lower() != "chunked":
         answer.close()

@@ -268,18 +268,25 @@ class TestConnections:
         assert upstream.connections == 1
 
     async def test_an_answer_that_nobody_asked_for_is_nobodys(self) -> None:
+        answered, spoke = asyncio.Event(), asyncio.Event()
+
         async def script(peer: Peer) -> None:
             await peer.request()
             await peer.send(http(b"asked for"))
-            await asyncio.sleep(0.01)
+            await answered.wait()
+            answered.clear()
             await peer.send(http(b"somebody else's"))
+            spoke.set()
             await peer.gone()
 
         async with RawUpstream(script) as upstream:
             client = to(upstream.url)
             for _ in range(3):
                 assert await (await client.open("GET", "/v1/x", [])).read(100) == b"asked for"
-                await asyncio.sleep(0.03)
+                answered.set()
+                await spoke.wait()
+                spoke.clear()
+                await asyncio.sleep(0.005)  # it has been sent; now it comes in
             await client.close()
         assert upstream.connections == 3
 

@@ -91,6 +91,7 @@ class TestWhatGoesWrong:
             (sends(b"SSH-2.0-OpenSSH_9.2\r\n"), "protocol"),
             (sends(b"<html>hello</html>\r\n\r\n"), "protocol"),
             (sends(b"HTTP/1.1 200 OK\r\nX-A: b\x00c\r\n\r\n"), "protocol"),
+            (sends(http(b"", b"X-A: b\x01c")), "protocol"),
             (sends(b"HTTP/1.1 200 OK\r\nX-A: b\rX-B: c\r\n\r\n"), "protocol"),
             (sends(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "protocol"),
             (sends(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"), "protocol"),
@@ -141,7 +142,7 @@ class TestWhatGoesWrong:
 
     @pytest.mark.parametrize("parts", [(), (b"HTTP/1.1 200",), (b"HTTP/1.1 200 OK\r\nX: y\r\n",)])
     async def test_silence_before_the_answer(self, parts: tuple[bytes, ...]) -> None:
-        error = await failing(hangs(*parts), within=0.03)
+        error = await failing(hangs(*parts), within=0.1)
         assert (error.kind, error.started) == ("timeout", False)
 
     @pytest.mark.parametrize("parts", [(CHUNKED,), (CHUNKED, chunk(b"a")), (http(b"short", length=False),)])
@@ -152,21 +153,21 @@ class TestWhatGoesWrong:
     async def test_idle_counts_silence_only(self) -> None:
         async def script(peer: Peer) -> None:
             await peer.request()
-            await peer.send_apart(CHUNKED, *[chunk(b"a")] * 20, LAST_CHUNK)
+            await peer.send_apart(CHUNKED, *[chunk(b"a")] * 80, LAST_CHUNK)
 
         async with RawUpstream(script) as upstream:
-            client = to(upstream.url, idle=0.03)
+            client = to(upstream.url, idle=0.2)
             answer = await client.open("GET", "/v1/x", [])
-            assert await answer.read(100) == b"a" * 20
+            assert await answer.read(100) == b"a" * 80
             await client.close()
 
     async def test_a_slow_reader_is_not_an_idle_upstream(self) -> None:
         async with RawUpstream(hangs(CHUNKED, chunk(b"a"), chunk(b"b"), LAST_CHUNK)) as upstream:
-            client = to(upstream.url, idle=0.02)
+            client = to(upstream.url, idle=0.1)
             got = b""
             async for piece in (await client.open("GET", "/v1/x", [])).chunks():
                 got += piece
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.15)
             assert got == b"ab"
             await client.close()
 

@@ -1,0 +1,132 @@
+"""A client's connection: uvicorn's, with the limits that it leaves to others.
+
+uvicorn (with httptools) takes a request's head of any size, and waits for the rest of it forever. Here a head has a
+most, silence within a request has an end, and what can't be read as HTTP is answered in the shape that clients read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from lockgate_proxy import problems
+from lockgate_proxy.problems import Problem
+
+MAX_HEAD = 64 * 1024
+"""Most bytes of a request's line and headers."""
+
+PATIENCE = 30.0
+"""Seconds: until a request's head must be whole, and of silence within a body that we wait for."""
+
+_REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+
+class _HeadTooLargeError(Exception):
+    """Raised within the parser, which then calls the request bad."""
+
+
+class Connection(HttpToolsProtocol):
+    """To be given to uvicorn as `http`."""
+
+    max_head = MAX_HEAD
+    patience = PATIENCE
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._used = False
+        self._in_head = True
+        self._began = False  # a head began within the data at hand
+        self._head = 0  # bytes of an unfinished head that came after those with which it began
+        self._too_large = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._began = False
+        super().data_received(data)
+        if self.transport.is_closing():
+            self._stop_timer()
+        elif self._in_head:
+            # The parser may hold one endless header, of which it has told nothing yet.
+            if not self._began:
+                self._head += len(data)
+            if self._head > self.max_head:
+                self._answer(_too_large(self.max_head))
+            elif self._timer is None:
+                self._start_timer()
+        elif self._waits_for_body():
+            self._stop_timer()
+            self._start_timer()
+        else:
+            self._stop_timer()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._used = self._in_head = self._began = True
+        self._head = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        if len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]) > self.max_head:
+            self._too_large = True
+            raise _HeadTooLargeError
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base's signature
+        """What the base calls when the parser gives up."""
+        if self._too_large:
+            self._answer(_too_large(self.max_head))
+        else:
+            self._answer(problems.bad_request("this is not an HTTP request", code="invalid_http"))
+
+    def _waits_for_body(self) -> bool:
+        return self._busy() and self.cycle.more_body
+
+    def _busy(self) -> bool:
+        """An earlier request is being answered: nothing may be written in between."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is not None and not cycle.response_complete
+
+    def _on_silence(self) -> None:
+        self._timer = None
+        if self.transport.is_closing():
+            return
+        if not self._used:
+            self.transport.close()  # a connection that was never used
+        elif (self._in_head and self._busy()) or self.flow.read_paused:
+            self._start_timer()  # it is not the client who is waited for
+        elif self._in_head or self._waits_for_body():
+            self._answer(problems.bad_request("the request did not come in time", code="timeout", status=408))
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.patience, self._on_silence)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _answer(self, problem: Problem) -> None:
+        """Say what is wrong, and close. In the middle of another answer, only close."""
+        self._stop_timer()
+        answering = self._busy() and (self._in_head or self.cycle.response_started or bool(self.pipeline))
+        if not answering:
+            lines = [b"HTTP/1.1 %d %s" % (problem.status, _REASONS[problem.status])]
+            lines += [name + b": " + value for name, value in problem.headers]
+            self.transport.write(b"\r\n".join([*lines, b"connection: close", b"", b""]) + problem.body)
+        self.transport.close()
+
+
+def _too_large(limit: int) -> Problem:
+    return problems.bad_request(
+        f"the request's headers are larger than {limit} bytes", code="headers_too_large", status=431
+    )
