@@ -3,7 +3,7 @@
 Folding works character by character, so a stream folds exactly as the whole does, however it is cut:
 
 - compatibility forms are expanded (NFKC: full-width, mathematical, ligatures, circled letters),
-- invisible characters vanish (format characters, variation selectors, fillers, C0 controls),
+- invisible characters vanish (format and control characters, variation selectors, fillers),
 - accents of Latin, Greek and Cyrillic letters vanish, precomposed or combining,
 - look-alike letters become the ASCII letter that they resemble (a subset of Unicode's confusables, UTS 39),
 - digits of every script become 0-9, spaces become a space, typographic punctuation becomes ASCII.
@@ -28,13 +28,13 @@ e еєҽᴇ℮ɛεёә
 f ſƒꜰẝϝ
 g ɡɢցǥ
 h һհʜᏂћ
-i іιıɩɪӏɨїΙ
+i іιıɩɪӏɨї
 j јϳᴊ
 k κкᴋƙ
 l ⅼʟłƖǀ
 m мᴍⅿ
 n ոռɴηпղ
-o οоօᴏøσჿ०
+o οоօᴏøσჿ
 p рρᴘƿϱ
 q ԛգզ
 r гᴦʀɼ
@@ -93,9 +93,11 @@ _IGNORABLE = (
     (0x115F, 0x1160),
     (0x17B4, 0x17B5),
     (0x180B, 0x180F),
+    (0x2065, 0x2065),
     (0x3164, 0x3164),
     (0xFE00, 0xFE0F),
     (0xFFA0, 0xFFA0),
+    (0xFFF0, 0xFFF8),
     (0xE0000, 0xE0FFF),
 )
 _REGIONAL_A = 0x1F1E6
@@ -139,6 +141,8 @@ class _FoldTable(dict[int, str]):
             return ""
         if category == "Cs":
             return "\ufffd"
+        if category == "Cc" and code != 0x85:
+            return ""  # those below 0x80 are in the table from the start
         if category == "Nd":
             return str(unicodedata.digit(char))
         if category == "Zs":
