@@ -124,8 +124,8 @@ class _Pass:
         self._live = re2.compile(f"(?:{live})", _options())
 
     def hits(self, encoded: bytes) -> list[int]:
-        found: list[int] = self._set.Match(encoded)
-        if self._alive not in found:
+        found: list[int] | None = self._set.Match(encoded)  # None for an empty answer
+        if found is None or self._alive not in found:
             raise ScanError("the pattern set ran out of memory")
         found.remove(self._alive)
         return found
