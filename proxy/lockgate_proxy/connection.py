@@ -39,6 +39,7 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self._began = False  # a head began within the data at hand
         self._head = 0  # bytes of an unfinished head that came after those with which it began
+        self._size = 0  # bytes of the data at hand
         self._too_large = False
         self._timer: asyncio.TimerHandle | None = None
 
@@ -52,13 +53,14 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._began = False
+        self._size = len(data)
         super().data_received(data)
         if self.transport.is_closing():
             self._stop_timer()
         elif self._in_head:
             # The parser may hold one endless header, of which it has told nothing yet.
             if not self._began:
-                self._head += len(data)
+                self._head += self._size
             if self._head > self.max_head:
                 self._answer(_too_large(self.max_head))
             elif self._timer is None:
@@ -76,7 +78,11 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head = False
-        if len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]) > self.max_head:
+        # A head that came with less than it may have is counted no further: that is nearly all of them.
+        if (
+            self._head + self._size > self.max_head
+            and len(self.url) + sum([len(name) + len(value) + 4 for name, value in self.headers]) > self.max_head
+        ):
             self._too_large = True
             raise _HeadTooLargeError
         super().on_headers_complete()
