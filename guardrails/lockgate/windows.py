@@ -1,8 +1,8 @@
 """Sentence windows, whose borders depend on the text alone.
 
-A border stands behind a line feed, behind the white space that follows a sentence's end, or, where neither comes,
-after at most `MAX_WINDOW` characters (at the last space there). How a stream was cut into chunks plays no part: the
-windows of the whole are the windows of the stream.
+A border stands behind a line feed, behind the white space that follows a sentence's end, behind an ideographic full
+stop, or, where none of these comes, after at most `MAX_WINDOW` characters (at the last space there). How a stream was
+cut into chunks plays no part: the windows of the whole are the windows of the stream.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import re
 MAX_WINDOW = 400
 """Most characters in a window."""
 
-_END = re.compile(r"""[.!?\u2026\u3002\uff01\uff1f]["'\u201d\u2019\u00bb)\]]{0,4}\s|\n|[\u3002\uff01\uff1f]""")
+# The ideographic full stop ends a sentence by itself: what comes behind it must not move a border already given.
+_END = re.compile(r"""[.!?\u2026]["'\u201d\u2019\u00bb)\]]{0,4}\s|\n|[\u3002\uff01\uff1f]""")
 
 
 def borders(text: str, start: int = 0, *, final: bool) -> list[int]:
