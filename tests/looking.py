@@ -36,9 +36,7 @@ def widths(detector: PatternDetector) -> dict[str, int]:
     """Label → the most characters that one of its rows can match."""
     widest: dict[str, int] = {}
     for spec in detector.specs:
-        form = prepare(
-            spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=spec.view == "folded"
-        )
+        form = prepare(spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=spec.view == "folded")
         widest[spec.label] = max(widest.get(spec.label, 0), form.width)
     return widest
 
@@ -88,15 +86,17 @@ MACHINE = (
     "commit 9fceb02d0ae598e95dc970b74767f19372d61af8\nMerge: d670460 b4c0a1e\nindex 83baae6..e69de29 100644",
     "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 d41d8cd98f00b204e9800998ecf8427e",
     "sha512-9tG6JkGcoBo2k0ztCVbVMIoGyuuoR0iBXkq0YBtBbvR8a3Tq9vYmEIBy1B9i9ZvKNNnSQwHQzCMD9yP/nXpV5g==",
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO"
-    "9TXL0Y4OHwAAAABJRU5ErkJggg==",
+    (
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljN"
+        "BAAO9TXL0Y4OHwAAAABJRU5ErkJggg=="
+    ),
     "eth0: 00:1a:2b:3c:4d:5e mtu 1500; EUI-64 00:11:22:33:44:55:66:77; 12:30:45 up 10 days, 3:02, load 0.52 0.58 0.59",
     "order 112-3456789-1234567 invoice INV-2024-000123 tracking 1Z999AA10123456784 SKU 8412345-0078",
     "[0.4532015112830366, 4.532015112830366, 0.5555555555554444, 1e-16, 453.2015112830366]",
     "rows 4821 5903 1029 4857 2230 9911 4408 7716 5120 3391 6602 5574 4937 1284; total 70,875",
     "chr1\t4111222\t4111333\trs123456\t0.05\nchr2\t5112233\t5112299\trs654321\t0.01",
     "go1.21.5 linux/amd64 python3.11.6 node-v20.10.0 kernel 6.1.0-17-amd64 driver 31.0.101.4502 build 10.0.19041.1",
-    "ETag: \"5d8c72a5edda8d6a:3239\" Content-Length: 20480 X-Request-Id: 4bf92f3577b34da6a3ce929d0e0e4736",
+    'ETag: "5d8c72a5edda8d6a:3239" Content-Length: 20480 X-Request-Id: 4bf92f3577b34da6a3ce929d0e0e4736',
     "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     json.dumps({"id": "chatcmpl-9XyZ1aBcD2eFgH3iJkL4mNoP5qRsT", "created": 1705314600, "fp": "fp_44709d6fcb"}),
 )

@@ -161,6 +161,8 @@ def test_opening_sees_words_and_takes_escapes_off(before: str, candidate: str, b
     assert opening(before + candidate, len(before), len(before + candidate)) == begins
 
 
-@pytest.mark.parametrize(("text", "end", "free"), [("key", 3, True), ("keys", 3, False), ("key.", 3, True), ("keyは", 3, True)])
+@pytest.mark.parametrize(
+    ("text", "end", "free"), [("key", 3, True), ("keys", 3, False), ("key.", 3, True), ("keyは", 3, True)]
+)
 def test_closed(text: str, end: int, free: bool) -> None:
     assert closed(text, end) is free

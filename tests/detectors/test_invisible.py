@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from looking import CLEAN, Looker, widths
 from pydantic import ValidationError
 
 from lockgate.detectors.invisible import KINDS, InvisibleConfig, build
+from looking import CLEAN, Looker, widths
 
 LOOK = Looker(build(InvisibleConfig()))
 

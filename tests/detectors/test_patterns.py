@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from looking import Looker
 from pydantic import ValidationError
 
 from lockgate.detectors.patterns import PatternsConfig, build
 from lockgate.errors import PatternError
+from looking import Looker
 
 
 def look(patterns: dict[str, Any], text: str) -> list[tuple[str, str]]:
@@ -40,7 +40,7 @@ def test_a_row_has_the_score_and_the_width_that_were_asked_for() -> None:
 
 @pytest.mark.parametrize("regex", ["(?=a)b", r"(a)\1", "a{300}", "(a", "a*", "(a)(b)"])
 def test_a_pattern_that_cannot_be_run_names_its_label(regex: str) -> None:
-    with pytest.raises(PatternError, match="^MINE: ") as caught:
+    with pytest.raises(PatternError, match=r"^MINE: ") as caught:
         build(PatternsConfig.model_validate({"patterns": {"GOOD": "x", "MINE": regex}}))
     assert caught.value.problem
 

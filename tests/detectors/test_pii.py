@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from looking import CLEAN, Looker, widths
 from pydantic import ValidationError
 
 from lockgate.detectors.checks import card_number, luhn
 from lockgate.detectors.pii import KINDS, PiiConfig, build
+from looking import CLEAN, Looker, widths
 
 LOOK = Looker(build(PiiConfig()))
 
@@ -34,7 +35,10 @@ def test_nothing_is_found_where_nothing_is_in_other_regions(regions: tuple[str, 
     ("text", "found"),
     [
         ("Write to jane.doe@example.com.", ["jane.doe@example.com"]),
-        ("<jane+news@mail.example.co.uk>, 'o'brien@example.ie'", ["jane+news@mail.example.co.uk", "o'brien@example.ie"]),
+        (
+            "<jane+news@mail.example.co.uk>, 'o'brien@example.ie'",
+            ["jane+news@mail.example.co.uk", "o'brien@example.ie"],
+        ),
         ("mailto:jane_doe-1@sub.example.museum?subject=x", ["jane_doe-1@sub.example.museum"]),
         ("JANE@EXAMPLE.COM", ["JANE@EXAMPLE.COM"]),
         ("a@b.de,c@d.fr;e@f.io", ["a@b.de", "c@d.fr", "e@f.io"]),
@@ -67,9 +71,8 @@ def test_email_addresses(text: str, found: list[str]) -> None:
 @given(st.emails(domains=st.sampled_from(["example.com", "mail.example.org", "a-b.co.uk"])))
 def test_plain_email_addresses_are_found_whole(address: str) -> None:
     local = address.partition("@")[0]
-    if local.replace(".", "").replace("-", "").replace("_", "").replace("+", "").isalnum() and local[0].isalnum():
-        if local.lower() != "git":
-            assert values(f"to {address} now", "EMAIL_ADDRESS") == [address]
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+\-]*", local) and local.lower() != "git":
+        assert values(f"to {address} now", "EMAIL_ADDRESS") == [address]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +118,9 @@ def test_credit_cards(text: str, found: list[str]) -> None:
 @st.composite
 def cards(draw: st.DrawFn) -> str:
     prefix, length = draw(
-        st.sampled_from([("4", 16), ("51", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3528", 16), ("36", 14)])
+        st.sampled_from(
+            [("4", 16), ("51", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3528", 16), ("36", 14)]
+        )
     )
     body = prefix + draw(st.text("0123456789", min_size=length - len(prefix) - 1, max_size=length - len(prefix) - 1))
     return next(body + digit for digit in "0123456789" if luhn(body + digit))
@@ -230,7 +235,9 @@ def test_everything_at_once() -> None:
     ]
 
 
-@pytest.mark.parametrize("text", [EVERYTHING, r'{"a": "x\n4111111111111111", "b": "1.2.3.4.5 10.9.8.7-rc"}', *CLEAN[-5:]])
+@pytest.mark.parametrize(
+    "text", [EVERYTHING, r'{"a": "x\n4111111111111111", "b": "1.2.3.4.5 10.9.8.7-rc"}', *CLEAN[-5:]]
+)
 def test_two_pieces_give_what_the_whole_gives(text: str) -> None:
     whole = sorted(LOOK(text))
     for at in range(len(text) + 1):

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from looking import Looker
 
 from lockgate.detectors.checks import mod97
 from lockgate.detectors.pii import PiiConfig, build
 from lockgate.detectors.pii_iban import FORMS
+from looking import Looker
 
 LOOK = Looker(build(PiiConfig(kinds=("IBAN_CODE",))))
 

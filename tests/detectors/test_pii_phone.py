@@ -5,10 +5,10 @@ import sys
 
 import phonenumbers
 import pytest
-from looking import Looker
 
 from lockgate.detectors.pii import PiiConfig, build
 from lockgate.errors import PolicyError
+from looking import Looker
 
 
 def looker(*regions: str) -> Looker:

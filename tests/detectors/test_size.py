@@ -41,7 +41,9 @@ def test_it_is_a_detector_without_spans_that_needs_the_whole() -> None:
     assert not detector.gives_spans
 
 
-@pytest.mark.parametrize("config", [{}, {"max_characters": 0}, {"max_characters": "many"}, {"max_characters": 1, "x": 1}])
+@pytest.mark.parametrize(
+    "config", [{}, {"max_characters": 0}, {"max_characters": "many"}, {"max_characters": 1, "x": 1}]
+)
 def test_bad_configuration(config: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         SizeConfig.model_validate(config)

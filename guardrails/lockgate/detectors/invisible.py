@@ -46,7 +46,9 @@ _MONGOLIAN = re.compile("[\u1820-\u18aa]")
 _JAMO = re.compile("[\u1100-\u11ff]")
 _MATHS = re.compile("[^\\s\u200b-\u200f\u2060-\u206f]")
 _LETTER = re.compile(r"[^\W\d_]")
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u061b\u061d-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 
 _PICTURE = "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u2460-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001fbff"
 _EMOJI_LEFT = re.compile(f"[{_PICTURE}\ufe0f\u20e3\U000e007f]")
