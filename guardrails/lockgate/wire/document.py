@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import jiter
@@ -44,7 +45,7 @@ def _parse_slowly(body: bytes, problem: str) -> Any:
     if not text.strip():
         raise WireError("the body is empty: a JSON object was expected", where="byte 0")
     try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
     except json.JSONDecodeError as error:
         raise WireError(
             f"the body is not valid JSON: {error.msg}", where=f"line {error.lineno} column {error.colno}"
@@ -54,6 +55,21 @@ def _parse_slowly(body: bytes, problem: str) -> Any:
     except ValueError:
         # Python limits the digits of an integer that it converts.
         raise WireError("the body has a number with too many digits", code="invalid_number") from None
+    if _deeper(value, MAX_DEPTH):
+        raise WireError(f"the JSON is nested deeper than {MAX_DEPTH} levels", code="too_deep")
+    return value
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether arrays and objects nest deeper than `levels`."""
+    level = [value]
+    for _ in range(levels + 1):
+        level = [item for holder in level if isinstance(holder, (dict, list)) for item in _items(holder)]
+    return bool(level)
+
+
+def _items(holder: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return holder.values() if isinstance(holder, dict) else holder
 
 
 def _place(problem: str) -> str:

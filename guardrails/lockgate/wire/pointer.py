@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+
+_INDEX = re.compile("0|[1-9][0-9]*")
 
 
 def escape(token: str) -> str:
@@ -25,7 +28,7 @@ def get(document: Any, pointer: str) -> Any:
     for token in tokens(pointer):
         if isinstance(value, dict):
             value = value[token]
-        elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
+        elif isinstance(value, list) and _INDEX.fullmatch(token) and int(token) < len(value):
             value = value[int(token)]
         else:
             raise KeyError(pointer)
