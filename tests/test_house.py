@@ -76,7 +76,7 @@ THIRD_PARTY = {
     },
     "lockgate_proxy": {
         "aiohttp",
-        "multidict",  # aiohttp's own headers
+        "httpx2",  # openai's own client
         "openai",
         "opentelemetry",
         "pydantic",
