@@ -1,6 +1,6 @@
 """Python's pattern syntax, made ready for a linear-time engine and for streams.
 
-The standard library's own parser reads a pattern; we write it again, in RE2's syntax, in three forms:
+A pattern is read into a tree (`regex_tree.py`) and written again, in RE2's syntax, in three forms:
 
 - `full`: every repeat bounded, so that no match is wider than the row's `max_width`;
 - `loose`: the same with its large repeats unbounded, a superset that costs the set engine far fewer states;
@@ -12,91 +12,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from re import _constants as sre  # type: ignore[attr-defined]
-from re import _parser  # type: ignore[attr-defined]
-from typing import Any
 
+from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
 from lockgate.errors import PatternError
-from lockgate.normalise import fold
 
 _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
 _LIVE_FROM = 100  # likewise in the live form, where a long repeat only costs memory: what is held is bounded anyway
 _LIVE_FROM_UNICODE = 8  # one of Unicode's classes is some hundred states
 _RE2_REPEAT_LIMIT = 1000
-_FOLDED_RANGE_LIMIT = 4096
-_UNSUPPORTED = {
-    "ASSERT": "look-around",
-    "ASSERT_NOT": "look-around",
-    "GROUPREF": "a back-reference",
-    "GROUPREF_EXISTS": "a conditional group",
-    "ATOMIC_GROUP": "an atomic group",
-    "POSSESSIVE_REPEAT": "a possessive repeat",
-}
-_CATEGORIES = {
-    "CATEGORY_DIGIT": "0-9",
-    "CATEGORY_NOT_DIGIT": r"^0-9",
-    "CATEGORY_SPACE": r"\t\n\v\f\r ",
-    "CATEGORY_NOT_SPACE": r"^\t\n\v\f\r ",
-    "CATEGORY_WORD": r"\pL\pN_",
-    "CATEGORY_NOT_WORD": r"^\pL\pN_",
-}
-_ASSERTIONS = {
-    "AT_BEGINNING": "^",
-    "AT_BEGINNING_STRING": r"\A",
-    "AT_END": "$",
-    "AT_END_STRING": r"\z",
-    "AT_BOUNDARY": r"\b",
-    "AT_NON_BOUNDARY": r"\B",
-}
 _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": r"\B"}
-
-
-@dataclass(frozen=True, slots=True)
-class Char:
-    """One character out of a class, written as RE2 reads it. `ascii`: it can only be an ASCII character."""
-
-    re2: str
-    ascii: bool
-
-
-@dataclass(frozen=True, slots=True)
-class At:
-    """A zero-width assertion."""
-
-    re2: str
-
-
-@dataclass(frozen=True, slots=True)
-class Seq:
-    """One after the other."""
-
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alt:
-    """One of several."""
-
-    items: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """`low` to `high` copies; None for no limit."""
-
-    item: Node
-    low: int
-    high: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Capture:
-    """The group whose span is reported."""
-
-    item: Node
-
-
-Node = Char | At | Seq | Alt | Repeat | Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +39,7 @@ class Prepared:
 
 def prepare(pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True) -> Prepared:
     """Read `pattern` and write its forms. Raises PatternError for what can't be run in linear time or is too wide."""
-    try:
-        tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
-    except (re.error, OverflowError, RecursionError) as error:
-        problem = getattr(error, "msg", str(error))
-        raise PatternError(f"the pattern can't be read: {problem}", hint=_position(error)) from None
-    flags = tree.state.flags
-    node = _Reader(flags, folded=folded).sequence(tree)
+    node, flags = read(pattern, ignore_case=ignore_case, folded=folded)
     captures = _captures(node)
     if captures > 1:
         raise PatternError(
@@ -143,100 +61,6 @@ def prepare(pattern: str, *, max_width: int, ignore_case: bool = False, folded: 
         right=right,
         captures=captures == 1,
     )
-
-
-def _position(error: Exception) -> str:
-    position = getattr(error, "pos", None)
-    return f"at character {position} of the pattern" if position is not None else ""
-
-
-class _Reader:
-    """The parser's tree → ours, with the pattern's own letters folded as the text will be."""
-
-    def __init__(self, flags: int, *, folded: bool) -> None:
-        self._dot_all = bool(flags & re.DOTALL)
-        self._folded = folded
-
-    def sequence(self, tree: Any) -> Node:
-        items = [self._node(op, value) for op, value in tree]
-        return items[0] if len(items) == 1 else Seq(tuple(items))
-
-    def _node(self, op: Any, value: Any) -> Node:
-        name = str(op)
-        if name in _UNSUPPORTED:
-            raise PatternError(
-                f"the pattern uses {_UNSUPPORTED[name]}, which can't be matched in linear time",
-                hint="match the surroundings too and put the part to report in one (…) group",
-            )
-        if op is sre.LITERAL:
-            return self._literal(value)
-        if op is sre.NOT_LITERAL:
-            return Char(f"[^{_escape(value)}]", ascii=False)
-        if op is sre.ANY:
-            return Char("(?s:.)" if self._dot_all else r"[^\n]", ascii=False)
-        if op is sre.IN:
-            return self._set(value)
-        if op is sre.BRANCH:
-            return Alt(tuple(self.sequence(branch) for branch in value[1]))
-        if op is sre.SUBPATTERN:
-            return self._group(*value)
-        if op in (sre.MAX_REPEAT, sre.MIN_REPEAT):
-            low, high, item = value
-            return Repeat(self.sequence(item), low, None if high is sre.MAXREPEAT else high)
-        if op is sre.AT:
-            return At(_ASSERTIONS[str(value)])
-        raise PatternError(f"the pattern uses {name.lower()}, which is not supported")
-
-    def _group(self, group: int | None, add: int, remove: int, item: Any) -> Node:
-        if add or remove:
-            raise PatternError(
-                "the pattern sets flags for a part of itself", hint="set them for the whole, as (?i) at its start"
-            )
-        inner = self.sequence(item)
-        return Capture(inner) if group is not None else inner
-
-    def _literal(self, code: int) -> Node:
-        text = fold(chr(code)) if self._folded else chr(code)
-        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii()) for c in text)
-        return chars[0] if len(chars) == 1 else Seq(chars)
-
-    def _set(self, items: list[tuple[Any, Any]]) -> Node:
-        negated = items[0][0] is sre.NEGATE
-        parts: list[str] = []
-        plain = True
-        for op, value in items[1:] if negated else items:
-            if op is sre.LITERAL:
-                text = fold(chr(value)) if self._folded else chr(value)
-                parts.extend(_escape(ord(c)) for c in text or chr(value))
-                plain = plain and (text or chr(value)).isascii()
-            elif op is sre.RANGE:
-                parts.extend(self._range(*value))
-                plain = plain and value[1] < 0x80
-            else:
-                text = _CATEGORIES[str(value)]
-                if text.startswith("^") and (negated or len(items) > 1):
-                    raise PatternError(
-                        "the pattern mixes a negated class such as \\D into a set", hint="write the characters out"
-                    )
-                if text.startswith("^"):
-                    return Char(f"[{text}]", ascii=False)
-                parts.append(text)
-                plain = plain and "\\p" not in text
-        return Char(f"[{'^' if negated else ''}{''.join(parts)}]", ascii=plain and not negated)
-
-    def _range(self, low: int, high: int) -> list[str]:
-        parts = [f"{_escape(low)}-{_escape(high)}"]
-        if self._folded and high >= 0x80 and high - low <= _FOLDED_RANGE_LIMIT:
-            images = {c for code in range(low, high + 1) for c in fold(chr(code)) if not low <= ord(c) <= high}
-            parts.extend(_escape(ord(c)) for c in sorted(images))
-        return parts
-
-
-def _escape(code: int) -> str:
-    char = chr(code)
-    if char.isascii() and (char.isalnum() or char in " _"):
-        return char
-    return f"\\x{{{code:x}}}"
 
 
 def _captures(node: Node) -> int:
