@@ -111,7 +111,7 @@ def _top_level_end(label: re.Match[str], last: int) -> int:
 
 # Payment cards
 
-_CARD = ESCAPE + r"[0-9](?:[ .\-]{0,3}[0-9]){11,60}"
+_CARD = ESCAPE + r"[0-9](?:[ .\-/_\t]{0,3}[0-9]){11,60}"
 _GROUP = re.compile(r"[0-9]+")
 _CARD_SHAPES = frozenset({
     (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 4, 1), (4, 4, 4, 1), (4, 4, 5),
@@ -145,17 +145,19 @@ def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: i
     """The group with which a card that begins with group `left` ends; -1 if none begins there."""
     digits = ""
     sizes: list[int] = []
+    uniform = True
     joined = left > 0 and gaps[left - 1] == "-"
     for right in range(left, len(groups)):
         low, high = groups[right]
         digits += text[low:high]
         sizes.append(high - low)
-        if len(digits) > 19 or (right - left > 1 and gaps[right - 1] != gaps[left]):
+        if len(digits) > 19:
             return -1
+        uniform = uniform and (right - left < 2 or gaps[right - 1] == gaps[left])
         if joined and right > left and gaps[left] != "-":
             return -1  # its first group belongs to what stands before
         whole = left == 0 and right == len(groups) - 1
-        shaped = len(sizes) == 1 or whole or tuple(sizes) in _CARD_SHAPES
+        shaped = len(sizes) == 1 or whole or (uniform and tuple(sizes) in _CARD_SHAPES)
         if shaped and not _fraction(gaps, left, right) and card_number(digits):
             return right
     return -1

@@ -30,7 +30,7 @@ _NOUNS = (
 )
 _OTHER_NOUNS = "телефон|тел|电话|電話|手机|手機|携帯|전화"
 _CONTEXT = (
-    rf"(?:(?:\b|_|\\[nrt])(?:(?:{_NOUNS})(?:[ _\-]?(?:number|num|no|nr|line))?|"
+    rf"(?:(?:\b|_|\\[nrt])(?:(?:{_NOUNS})(?:[ _\-]?(?:number|num|no|nr|line))?|my number|"
     rf"(?:call|dial|reach|ring|text|answering)(?: (?:me|us|him|her|them|you|back)){{0,2}})|{_OTHER_NOUNS})"
     r"""["' .:=#\-]{0,4}(?:(?:is|at|on)[ :]{1,2})?["']?([+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,14})"""
 )
@@ -134,7 +134,7 @@ def _number(regions: tuple[str, ...], run: _Run, left: int) -> tuple[int, bool]:
     if run.gaps[left].endswith(("+", "+(", "(+")):
         return _international(run, left, "")
     low, high = run.groups[left]
-    if run.text.startswith("00", low) and 2 < high - low < 6:
+    if left == 0 and not run.gaps[0].strip("( ") and run.text.startswith("00", low) and 2 < high - low < 6:
         found = _international(run, left, "+")
         if found[0] - left >= 2:
             return found

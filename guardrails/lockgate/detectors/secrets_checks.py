@@ -109,6 +109,8 @@ def secret(value: str) -> bool:
         return False
     if sum(char.isdigit() for char in value) < 2 or not any(char.isalpha() for char in value) or entropy(value) < 3.0:
         return False
+    if len(set(value) & set("!@#$%^&*")) > 2:
+        return True
     # Words joined by hyphens and a number are a name: one part must have letters and digits mixed.
     return any(
         len(part) >= 8 and any(map(str.isdigit, part)) and any(map(str.isalpha, part))

@@ -161,10 +161,10 @@ NAMED: tuple[Named, ...] = (
     ),
     Named(
         "PASSWORD",
-        r"(?:pass(?:word|wd|phrase|code)|\bpwd|_pwd|passwort|kennwort|contrasena|senha|mot de passe|wachtwoord|密码|密碼|"
-        r"パスワード|비밀번호)"
-        r"""["'`\]\\]{0,3}(?:\s?:\s?str)?\s{0,3}(?::=|=>|={1,3}|[:>]|(?:is|was):?\s)\s{0,3}["'`\\]{0,3}"""
-        r"""([^\s"'`\\,;<>]{6,120})""",
+        r"(?:(?:pass(?:word|wd|phrase|code)|\b(?:pwd|pass)|_(?:pwd|pass|pw)|passwort|kennwort|contrasena|senha|mot de passe|"
+        r"wachtwoord|密码|密碼|パスワード|비밀번호)"
+        r"""["'`\]\\]{0,3}(?:\s?:\s?str)?\s{0,3}(?::=|=>|={1,3}|[:>]|(?:is|was):?\s)|--pass(?:word|wd)?\s)"""
+        r"""\s{0,3}["'`\\]{0,3}([^\s"'`\\,;<>]{6,120})""",
         check.password,
         fixed=False,
         score=0.6,
@@ -173,9 +173,10 @@ NAMED: tuple[Named, ...] = (
         "GENERIC_SECRET",
         r"(?:(?:api|app|access|auth|secret|private|client|encryption|signing|service|account|license|admin|master|bot|"
         r"refresh|session|webhook|deploy|personal|integration|consumer)[_\-. ]{0,2}(?:api[_\-. ]?)?(?:key|token|secret)|"
-        r"apikey|\bsecret|\btoken|_secret|credentials?)"
+        r"(?:openai|anthropic|azure|google|gemini|mistral|cohere|deepseek|stripe|twilio|sendgrid|github|gitlab)_key|"
+        r"secret_key_base|apikey|\bsecret|\btoken|_secret|credentials?)"
         r"""["'`\]\\]{0,3}(?:\s?:\s?str)?\s{0,3}(?::=|=>|={1,3}|[:>]|is:?\s)\s{0,3}["'`\\]{0,3}"""
-        r"([A-Za-z0-9_\-.+/=~]{16,120})",
+        r"([A-Za-z0-9_\-.+/=~!@#$%^&*()]{16,120})",
         check.secret,
         fixed=False,
         score=0.6,
