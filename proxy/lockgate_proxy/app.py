@@ -136,9 +136,9 @@ async def _until_gone(handler: Handler, context: Context, scope: Scope, receive:
     """Run a handler; a client that leaves cancels it, and with it the upstream's request."""
     task = asyncio.current_task()
     assert task is not None
-    state = _Client(receive, task)
+    state = _Client(receive, send, task)
     try:
-        await handler(context, scope, state.receive, send)
+        await handler(context, scope, state.receive, state.send)
     except ClientGone:
         context.count("client_gone")
     except asyncio.CancelledError:
@@ -152,8 +152,10 @@ async def _until_gone(handler: Handler, context: Context, scope: Scope, receive:
 class _Client:
     """The client's side of a request. Once the body has been read, it listens for the client's leaving."""
 
-    def __init__(self, receive: Receive, task: asyncio.Task[None]) -> None:
+    def __init__(self, receive: Receive, send: Send, task: asyncio.Task[None]) -> None:
         self._receive = receive
+        self._send = send
+        self._complete = False
         self._task = task
         self._watch: asyncio.Task[None] | None = None
         self.gone = False
@@ -164,11 +166,18 @@ class _Client:
             self._watch = asyncio.get_running_loop().create_task(self._listen())
         return message
 
+    async def send(self, message: Scope) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._complete = True
+        await self._send(message)
+
     async def _listen(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.gone = True
-        self._task.cancel()
+        # A server also says "disconnect" once the answer is complete.
+        if not self._complete:
+            self.gone = True
+            self._task.cancel()
 
     def close(self) -> None:
         if self._watch is not None:

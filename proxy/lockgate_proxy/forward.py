@@ -13,6 +13,8 @@ from lockgate_proxy.headers import answer_headers, request_headers, value_of
 from lockgate_proxy.upstream import Answer, UpstreamError
 from lockgate_proxy.visit import Context, Visit, remember
 
+_BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a body that follows
+
 
 async def handle_unguarded(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     visit = Visit(context, send, new_id(), scope["path"])
@@ -79,7 +81,8 @@ async def _body(receive: Receive, limit: int) -> AsyncIterator[bytes]:
 async def _answer(visit: Visit, scope: Scope, answer: Answer) -> None:
     visit.status = answer.status
     visit.started = True
-    headers = [*answer_headers(answer.headers), (b"x-lockgate-id", visit.id.encode()), (b"x-lockgate-action", b"none")]
+    length = answer.status not in _BODILESS
+    headers = [*answer_headers(answer.headers, length=length), (b"x-lockgate-id", visit.id.encode()), (b"x-lockgate-action", b"none")]
     await visit.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if scope["method"] != "HEAD":
         async for chunk in answer.chunks():

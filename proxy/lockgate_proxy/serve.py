@@ -15,6 +15,7 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.telemetry import configure
 from lockgate_proxy.app import make_app
+from lockgate_proxy.connection import Connection
 from lockgate_proxy.settings import Settings
 
 _log = logging.getLogger("lockgate.proxy")
@@ -33,7 +34,7 @@ def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
     app = make_app(settings, plan, tracing=tracing, audit=audit)
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=Connection,
         loop="auto",
         lifespan="on",
         ws="none",
@@ -44,7 +45,6 @@ def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
         log_level="warning",
         backlog=_BACKLOG,
         timeout_graceful_shutdown=_GRACE,
-        h11_max_incomplete_event_size=65_536,
     )
     return uvicorn.Server(config), bound
 
