@@ -9,7 +9,7 @@ Per row, matches are leftmost-longest and do not overlap; a candidate that its c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import re2
@@ -21,6 +21,8 @@ from lockgate.normalise import Folded
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
 _ROW_MEMORY = 8 << 20
+_WIDE = 300  # a wider row counts so far that finding where it begins costs its automaton tens of megabytes
+_WIDE_MEMORY = 32 << 20
 _SPACED_WIDTH = 256
 _TAGS_WIDTH = 2048
 
@@ -54,12 +56,29 @@ class _Row:
     spec: PatternSpec
     form: Prepared
     compiled: re2._Regexp | None = field(default=None, repr=False)
+    begins: re2._Regexp | None = field(default=None, repr=False)
 
     def regex(self) -> re2._Regexp:
         """The row's span form, compiled."""
         if self.compiled is None:
-            self.compiled = re2.compile(self.form.full, _options(_ROW_MEMORY))
+            wide = self.form.width > _WIDE
+            self.compiled = re2.compile(self.form.full, _options(_WIDE_MEMORY if wide else _ROW_MEMORY))
+            self.begins = re2.compile(self.form.loose, _options(_ROW_MEMORY)) if wide else None
         return self.compiled
+
+    def matches(self, encoded: bytes, position: int) -> Iterator[re2._Match]:
+        """The row's matches from byte `position` on, leftmost-longest, none overlapping."""
+        full = self.regex()
+        if self.begins is None:
+            yield from full.finditer(encoded, position)
+            return
+        while begin := self.begins.search(encoded, position):
+            # Where the loose form begins, the full one mostly does: an anchored match is cheap. It begins nowhere before.
+            match = full.match(encoded, begin.start()) or full.search(encoded, begin.start() + 1)
+            if match is None:
+                return
+            yield match
+            position = match.end()
 
 
 def _collapse(text: str) -> tuple[str, list[int]]:
@@ -289,7 +308,7 @@ def _spans(row: _Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, 
         known_bytes = offset
         return known_chars
 
-    for match in row.regex().finditer(encoded, position):
+    for match in row.matches(encoded, position):
         low, high = match.span()
         first, last = match.span(group) if group else (low, high)
         low, first, last, high = chars(low), chars(first), chars(last), chars(high)
