@@ -32,6 +32,8 @@ POLICY = Path(__file__).with_name("demo.yaml")
 
 _HOST = "127.0.0.1"
 _STOP_WITHIN = 10.0  # seconds
+_PATIENCE = {True: 10.0, False: 0.5}
+"""Seconds that the upstream waits to be told to stop: long where it has to be, short where a policy may let it talk."""
 
 
 def run_demo(policy: str = "default", as_json: bool = False) -> int:
@@ -53,7 +55,7 @@ def run_demo(policy: str = "default", as_json: bool = False) -> int:
 
 def play(policy: str, *, known_policy: bool, scenes: Sequence[Scene] = SCENES) -> list[Story]:
     """Play `scenes` on a stage of their own: an upstream, the proxy under `policy`, and a client, all on this machine."""
-    upstream = Upstream(SCRIPTS)
+    upstream = Upstream(SCRIPTS, patience=_PATIENCE[known_policy])
     played: list[tuple[Scene, Wire, dict[str, Any]]] = []
     with tempfile.TemporaryDirectory(prefix="lockgate-demo-") as folder, _no_noise():
         audit = Path(folder) / "audit.jsonl"

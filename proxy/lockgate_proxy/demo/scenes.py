@@ -312,7 +312,7 @@ ANSWERS = (
             shown=("new boots for wet paths",),
             ends=("stop", "content_filter"),
         ),
-        _stream("Write two subject lines.", n=2, stream_options={"include_usage": True}),
+        _stream("Write two subject lines.", n=2),
     ),
     Scene(
         "refused-answer",

@@ -24,8 +24,6 @@ KEY = "demo-key"
 
 SCENE = "x-demo-scene"
 
-_PATIENCE = 5.0  # seconds that a pause lasts where nobody leaves
-
 
 @dataclass(slots=True)
 class Record:
@@ -37,11 +35,12 @@ class Record:
 
 
 class Upstream:
-    """The upstream's application, and its records by scene."""
+    """The upstream's application, and its records by scene. `patience`: seconds that a pause lasts where nobody leaves."""
 
-    def __init__(self, scripts: Sequence[Script]) -> None:
+    def __init__(self, scripts: Sequence[Script], *, patience: float) -> None:
         self.records: dict[str, Record] = {}
         self._scripts = scripts
+        self._patience = patience
         self.app = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._chat, methods=["POST"]),
@@ -58,7 +57,7 @@ class Upstream:
         script = next((script for script in self._scripts if script.cue in asked), None)
         if script is None:
             return _said(record, 400, _error("There is no script for this question.", "no_script"))
-        return _Spoken(reply(script, document), record)
+        return _Spoken(reply(script, document), record, self._patience)
 
     async def _models(self, request: Request) -> Response:
         record = await self._record(request)
@@ -77,16 +76,17 @@ class Upstream:
 class _Spoken:
     """A reply that is written piece by piece."""
 
-    def __init__(self, given: Reply, record: Record) -> None:
+    def __init__(self, given: Reply, record: Record, patience: float) -> None:
         self._reply = given
         self._record = record
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         headers = [(name.encode(), value.encode()) for name, value in self._reply.headers]
         headers.append((b"x-request-id", b"req_demo"))
         await send({"type": "http.response.start", "status": self._reply.status, "headers": headers})
         for place, part in enumerate(self._reply.parts):
-            if place == self._reply.pause and await _left(receive):
+            if place == self._reply.pause and await _left(receive, self._patience):
                 self._record.let_go = True
                 return
             self._record.said.append(part)
@@ -96,10 +96,10 @@ class _Spoken:
             await send({"type": "http.response.body", "body": b""})
 
 
-async def _left(receive: Receive) -> bool:
+async def _left(receive: Receive, patience: float) -> bool:
     """Wait for the client to leave. False: it stayed."""
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(patience):
             while (await receive())["type"] != "http.disconnect":
                 pass
     except TimeoutError:
