@@ -218,10 +218,13 @@ class Gate:
         if self._look is not None and self._look.windowed:
             self._cut_windows()
             clear = min(clear, self._windows_cleared)
+        if self._held and self.length > self._hold_limit:
+            self._held = False  # from here on each rule's `on_error` says what happens
+            self._overflow(
+                [rule for rule in self._look.rules if rule.stream == "hold"] if self._look else [], "overflow"
+            )
         if self._held:
             clear = 0
-            if self.length > self._hold_limit:
-                self._overflow([rule for rule in self._look.rules if rule.stream == "hold"] if self._look else [])
         if self._stop is not None:
             clear = min(clear, self._stop)
         for edit in reversed(self.edits):
@@ -265,7 +268,7 @@ class Gate:
         tail.drop(done)
         if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
             # What is still alive here can't be held any longer: it counts as found, under each rule's `on_error`.
-            self._overflow([asked.rule for row in tail.sweep.asked for asked in row])
+            self._overflow([asked.rule for row in tail.sweep.asked for asked in row], "too_wide")
             tail.drop(len(tail.pending))
 
     def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
@@ -294,9 +297,9 @@ class Gate:
             self._stop = start
             self.refused = rule
 
-    def _overflow(self, rules: Sequence[PlannedRule]) -> None:
+    def _overflow(self, rules: Sequence[PlannedRule], reason: Reason) -> None:
         for rule in {rule.id: rule for rule in rules if rule.id in self._active}.values():
-            self._fail(rule, "too_wide", self._cleared)
+            self._fail(rule, reason, self._cleared)
 
     def _fail(self, rule: PlannedRule, reason: Reason, start: int) -> None:
         kind = rule.uses[0].kind if rule.uses else "when"
