@@ -43,8 +43,10 @@ class Passage:
         choices: dict[int, list[Segment]] = {0: []}
         for segment in reading.segments:
             choices.setdefault(segment.choice or 0, []).append(segment)
+        for where in reading.skipped:
+            choices.setdefault(_choice_of(where) or 0, [])
         parts = [
-            await self._side("completion", segments, choice, reading.unknown if choice == 0 else ())
+            await self._side("completion", segments, choice, _concerning(choice, reading.unknown))
             for choice, segments in choices.items()
         ]
         if len(parts) == 1:
@@ -161,9 +163,16 @@ class Stream:
                 if gate.stopped:
                     self._tripped = True
 
+    def acts_on(self, channel: str, kind: Kind) -> bool:
+        """Whether a rule may stop or change such a text."""
+        look = self._side.look(_role_of(channel), kind)
+        return look is not None and (look.acting is not None or look.holds or bool(look.windowed))
+
     def refused(self, choice: int) -> bool:
         """A rule has refused this choice in mid-stream."""
-        return any(gate.refused is not None for gate in self._of(choice)) or self.unknown_refused
+        if self.unknown_refused and _concerning(choice, self._unknown):
+            return True
+        return any(gate.refused is not None for gate in self._of(choice))
 
     def closed(self, choice: int) -> bool:
         """The guard failed on this choice and fails closed."""
@@ -187,7 +196,7 @@ class Stream:
             await self._whole(gates, results)
         verdict = decide(
             self._plan, "completion", self._side.rules, results, self._passage.exchange,
-            choice=choice, unknown=self._unknown if choice == 0 else (),
+            choice=choice, unknown=_concerning(choice, self._unknown),
         )  # fmt: skip
         for gate in gates:
             look = self._side.look("assistant", self._segments[gate.where].kind)
@@ -195,7 +204,7 @@ class Stream:
                 verdict.coverage.skipped[gate.where] = NOT_ADMITTED
             else:
                 verdict.coverage.scanned[gate.where] = look.names
-            if not verdict.unavailable and verdict.action is not Action.REFUSE:
+            if not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice)):
                 gate.release_held(verdict.edits)
         self.verdicts[choice] = verdict
         return verdict
@@ -212,7 +221,7 @@ class Stream:
         return [gate for gate in self._gates.values() if gate.choice == choice]
 
     def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
-        role: Role = "upstream" if channel.startswith("/error") else "assistant"
+        role = _role_of(channel)
         gate = Gate(
             self._side.look(role, kind),
             channel,
@@ -244,3 +253,18 @@ class Stream:
             results.setdefault(finding.rule, RuleResult()).findings.append(finding)
         for failure in failures:
             results.setdefault(failure.rule, RuleResult()).failures.append(failure)
+
+
+def _role_of(channel: str) -> Role:
+    return "upstream" if channel.startswith("/error") else "assistant"
+
+
+def _choice_of(where: str) -> int | None:
+    """The choice that a pointer into an answer is about; None if it is about none."""
+    parts = where.split("/", 3)
+    return int(parts[2]) if len(parts) > 2 and parts[1] == "choices" and parts[2].isdecimal() else None
+
+
+def _concerning(choice: int, unknown: Sequence[str]) -> list[str]:
+    """Of what no lens knows: what is this choice's, and what is nobody's and so concerns them all."""
+    return [where for where in unknown if _choice_of(where) in (None, choice)]

@@ -3,22 +3,30 @@
 Events wait here, in order, until their last character is cleared. An event that no edit touches leaves as the bytes
 that came; only an edited one is rebuilt. The guard's own chunks (flags before a finish, the end of a refused choice)
 are put in where they belong.
+
+A finish waits for the next event: some upstreams give a finish_reason with every chunk, and only the last one is an
+end. Text that comes after its choice has ended can't be judged together with what has left: it does not leave, where a
+rule may act on such text.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
-from lockgate.wire.chat_stream import flag_chunk, refusal_chunk
+from lockgate.wire.chat_stream import empty_choice, flag_chunk, refusal_chunk
 from lockgate.wire.document import dump_string, parse
 from lockgate.wire.lens import Delta, EventReading, Lens
 from lockgate.wire.splice import splice
 from lockgate_proxy.sse import DONE, Event, data_event, rebuild
+
+WITHHELD = "withheld: came after its choice had ended"
+_NO_WORDS = b'{"message":"The upstream failed.","type":"upstream_error","param":null,"code":null}'
 
 
 @dataclass(slots=True)
@@ -32,20 +40,24 @@ class _Part:
 
 @dataclass(slots=True)
 class _Held:
+    """An event on its way out. `ends` are the choices that end with it, while it is not known whether they do."""
+
     event: Event
+    document: Any = None
     parts: list[_Part] = field(default_factory=list)
-    own: bytes = b""
+    ends: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class _Taken:
-    """An event that waits for a verdict."""
+    """An event that waits for a verdict. `late` are the choices of which it has text, and which have ended;
+    `late_error` is the same of an error."""
 
     held: _Held
-    document: Any
     reading: EventReading
     due: bool = False
-    done: bool = False
+    late: set[int] = field(default_factory=set)
+    late_error: bool = False
 
 
 class Release:
@@ -68,8 +80,10 @@ class Release:
         self._pending: _Taken | None = None
         self._seen: dict[str, Any] = {}
         self._known: set[int] = set()
+        self._ending: set[int] = set()
         self._ended: set[int] = set()
         self._refused: set[int] = set()
+        self._done = False
         self.finished = False
         self.failed: Verdict | None = None
         if stream.failed_closed:
@@ -90,56 +104,61 @@ class Release:
 
         Nearly every event is one delta that ends nothing: for those, no task is switched.
         """
-        if event.data is None:
-            self._queue.append(_Held(event))
-            return self._pop()
+        if not event.data:
+            return self._let(_Held(event))
         if event.done:
-            self._pending = _Taken(_Held(event), None, EventReading(), done=True)
+            self._pending = _Taken(_Held(event), EventReading())
             return None
-        document, reading = self._read(event)
-        held, due = self._feed(event, reading)
-        if due or reading.ended or self._refused or self._stream.tripped:
-            self._pending = _Taken(held, document, reading, due=due)
+        taken = self._feed(event, *self._read(event))
+        if taken.due or taken.held.ends or self._ending or taken.late or taken.late_error:
+            self._pending = taken
             return None
-        return self._let(held)
+        if self._refused or self._stream.tripped:
+            self._pending = taken
+            return None
+        return self._let(taken.held)
 
     async def settle(self) -> list[bytes]:
         """Go on with the event that `add_now` could not finish."""
         taken, self._pending = self._pending, None
         assert taken is not None
-        if taken.done:
-            out = await self._end_all()
-            return out if self._over() else [*out, *self._let(taken.held)]
+        held = taken.held
         if taken.due:
             await self._stream.settle()
-        out = await self._judge() if self._stream.tripped else []
+        if held.event.done:
+            self._done = True
+            out = await self._end(self._open())
+            return out if self._over() else [*out, *self._let(held)]
+        before = len(self._refused)
+        out = await self._end(self._ending - self._go_on(held))
+        if self._stream.tripped and not self._over():
+            out.extend(await self._judge())
         if self._over():
             return out
-        if self._refused and not self._strip(taken.held, taken.document, taken.reading):
-            return [*out, *self._pop()]
-        for choice in taken.reading.ended:
-            out.extend(await self._end(choice))
-            if self._over():
-                return out
-            if choice in self._refused:
-                return [*out, *self._pop()]
-        return [*out, *self._let(taken.held)]
+        if self._may_stay(taken):
+            out.extend(self._let(held))
+        return [*out, *self._close()] if len(self._refused) > before else out
 
-    def _let(self, held: _Held) -> list[bytes]:
-        if not held.parts and not self._queue:
-            return [held.event.raw]
-        self._queue.append(held)
-        return self._pop()
-
-    async def end(self) -> list[bytes]:
-        """The upstream's stream is over, properly or not: what was held is decided as it stands."""
+    async def end(self, *, cut: bool = False) -> list[bytes]:
+        """The upstream's stream is over: what was held is decided as it stands. `cut`: it did not end as it should,
+        and a choice that had not finished is not made to look whole."""
         if self._over():
             return []
-        out = await self._end_all()
-        return [*out, *self._pop()]
+        before, unfinished = len(self._refused), self._open() - self._ending
+        out = await self._end(self._open())
+        if self._over():
+            return out
+        out.extend(self._pop())
+        if len(self._refused) == before or (cut and unfinished - self._refused):
+            return out
+        return [*out, *self._close()]
 
     def _over(self) -> bool:
         return self.finished or self.failed is not None
+
+    def _open(self) -> set[int]:
+        """The choices that have not ended; the first one, if none was ever heard of."""
+        return self._known - self._ended or ({0} - self._ended if not self._known else set())
 
     # Reading.
 
@@ -149,26 +168,32 @@ class Release:
             document = parse(event.data)
             reading = self._lens.read_event(document)
         except WireError:
-            self._stream.skip({"": "unread: unknown"}, [""])
-            return None, EventReading()
+            document, reading = None, EventReading(skipped={"": "unread: unknown"}, unknown=[""])
         if reading.skipped:
             self._stream.skip(reading.skipped, reading.unknown)
-        if not self._seen:
+        if document and not self._seen.get("id"):
             self._seen = document
         return document, reading
 
-    def _feed(self, event: Event, reading: EventReading) -> tuple[_Held, bool]:
-        held = _Held(event)
-        due = False
+    def _feed(self, event: Event, document: Any, reading: EventReading) -> _Taken:
+        held = _Held(event, document, ends=[choice for choice in reading.ended if choice not in self._ended])
+        taken = _Taken(held, reading)
         for delta in reading.deltas:
-            self._known.add(delta.choice)
-            if delta.choice in self._refused:
+            if delta.choice in self._ended:
+                if delta.choice in self._refused or self._stream.acts_on(delta.channel, delta.kind):
+                    self._stream.skip({delta.channel: WITHHELD}, [])
+                    if delta.channel.startswith("/error"):
+                        taken.late_error = True
+                    else:
+                        taken.late.add(delta.choice)
                 continue
-            due = self._stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed) or due
+            self._known.add(delta.choice)
+            due = self._stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed)
+            taken.due = taken.due or due
             end = self._stream.gate(delta.channel).length
             held.parts.append(_Part(delta, end - len(delta.text), end))
         self._known.update(reading.ended)
-        return held, due
+        return taken
 
     # Deciding.
 
@@ -178,88 +203,109 @@ class Release:
         for choice in sorted(self._known - self._ended):
             if self._stream.refused(choice) or self._stream.closed(choice):
                 out.extend(self._pop())
-                out.extend(await self._stop(choice))
-                if self._over():
-                    break
+                verdict = await self._stream.end(choice)
+                if verdict.unavailable or verdict.action is not Action.REFUSE:
+                    return [*out, *self._fail(verdict)]
+                out.extend(self._refuse(choice, verdict))
         return out
 
-    async def _stop(self, choice: int) -> list[bytes]:
-        verdict = await self._stream.end(choice)
-        self._ended.add(choice)
-        if verdict.unavailable or verdict.action is not Action.REFUSE:
-            self.failed = verdict
-            self.finished = True
-            self._queue.clear()
-            return []
-        return self._refuse(choice, verdict)
-
-    async def _end(self, choice: int) -> list[bytes]:
-        """A choice has ended by itself: its verdict, what it lets out, and its flags."""
-        if choice in self._ended:
-            return []
-        verdict = await self._stream.end(choice)
-        self._ended.add(choice)
-        if verdict.unavailable:
-            self.failed = verdict
-            self.finished = True
-            out = self._pop()
-            self._queue.clear()
-            return out
-        out = self._pop()
-        if verdict.action is Action.REFUSE:
-            return [*out, *self._refuse(choice, verdict)]
-        flags = [*self._prompt_flags, *verdict.flags]
-        self._prompt_flags = []
-        if flags:
-            note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
-            own = data_event(flag_chunk(self._seen, choice, flags, note))
-            self._queue.append(_Held(Event(own, None), own=own))
-        return out
-
-    async def _end_all(self) -> list[bytes]:
+    async def _end(self, choices: Iterable[int]) -> list[bytes]:
+        """Choices have ended by themselves: their verdicts, what those let out, and their flags."""
         out: list[bytes] = []
-        for choice in sorted(self._known - self._ended) or ([0] if not self._ended else []):
-            out.extend(await self._end(choice))
-            if self._over():
-                break
+        for choice in sorted(choices):
+            verdict = await self._stream.end(choice)
+            if verdict.unavailable:
+                return [*out, *self._fail(verdict)]
+            if verdict.action is Action.REFUSE:
+                out.extend(self._refuse(choice, verdict))
+                continue
+            self._ended.add(choice)
+            self._flag(choice, verdict)
+            self._ending.discard(choice)
+            out.extend(self._pop())
+        return out
+
+    def _fail(self, verdict: Verdict) -> list[bytes]:
+        """What is cleared leaves, and nothing more."""
+        out = self._pop()
+        self._queue.clear()
+        self.failed = verdict
+        self.finished = True
         return out
 
     def _refuse(self, choice: int, verdict: Verdict) -> list[bytes]:
+        self._ended.add(choice)
         self._refused.add(choice)
-        kept = deque(held for held in self._queue if not any(part.delta.choice == choice for part in held.parts))
-        self._queue = kept
+        self._ending.discard(choice)
+        self._queue = deque(held for held in self._queue if self._strip(held, {choice}))
         note = {**self._note, "action": "refuse", "rules": verdict.applied}
-        out = [data_event(refusal_chunk(self._seen, choice, verdict.refused_choices.get(choice, ""), note))]
-        if len(self._refused | self._ended) >= max(self._choices, len(self._known)):
-            out.extend(self._pop())
-            out.append(DONE)
-            self.finished = True
-        return out
+        if flags := self._flags(verdict):
+            note["flags"] = [flag.public() for flag in flags]
+        own = data_event(refusal_chunk(self._seen, choice, verdict.refused_choices.get(choice, ""), note))
+        return [*self._pop(), own]
+
+    def _flag(self, choice: int, verdict: Verdict) -> None:
+        """The flags of a choice that has ended stand right before the event that ends it."""
+        place = next((i for i, held in enumerate(self._queue) if choice in held.ends), len(self._queue))
+        if place < len(self._queue):
+            self._queue[place].ends.remove(choice)
+        if flags := self._flags(verdict):
+            note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
+            own = data_event(flag_chunk(self._seen, choice, flags, note))
+            self._queue.insert(place, _Held(Event(own, None)))
+
+    def _flags(self, verdict: Verdict) -> list[Flag]:
+        flags = [*self._prompt_flags, *verdict.flags]
+        self._prompt_flags = []
+        return flags
+
+    def _go_on(self, held: _Held) -> set[int]:
+        """The choices that seemed to end and have more text in this event: they go on."""
+        more = self._ending & {part.delta.choice for part in held.parts}
+        for before in self._queue:
+            before.ends = [choice for choice in before.ends if choice not in more]
+        self._ending -= more
+        return more
+
+    def _close(self) -> list[bytes]:
+        """Where a refusal has left nobody to speak: [DONE]."""
+        if self._done or len(self._ended) < max(self._choices, len(self._known)):
+            return []
+        self.finished = True
+        return [*self._pop(), DONE]
 
     # Letting out.
 
-    def _strip(self, held: _Held, document: Any, reading: EventReading) -> bool:
-        """Take what belongs to a refused choice out of an event. False: nothing of it is left."""
-        choices = document.get("choices") if isinstance(document, dict) else None
-        if not isinstance(choices, list) or not choices:
-            return True
-        indexes = [choice.get("index", i) for i, choice in enumerate(choices)]
-        gone = [i for i, index in enumerate(indexes) if index in self._refused]
-        if not gone:
-            return True
-        reading.ended = [choice for choice in reading.ended if choice not in self._refused]
-        held.parts = [part for part in held.parts if part.delta.choice not in self._refused]
-        if len(gone) == len(choices):
+    def _let(self, held: _Held) -> list[bytes]:
+        if not held.parts and not held.ends and not self._queue:
+            return [held.event.raw]
+        self._queue.append(held)
+        self._ending.update(held.ends)
+        return self._pop()
+
+    def _may_stay(self, taken: _Taken) -> bool:
+        """Take out of an event what may not leave. False: nothing of it is left."""
+        unknown = taken.reading.unknown
+        if unknown and self._stream.unknown_refused and not all(where.startswith("/choices/") for where in unknown):
             return False
-        assert held.event.data is not None
-        values: dict[str, bytes] = {}
-        for i in gone:
-            values[f"/choices/{i}/delta"] = b"{}"
-            for key in ("finish_reason", "logprobs"):
-                if choices[i].get(key) is not None:
-                    values[f"/choices/{i}/{key}"] = b"null"
-        data = splice(held.event.data, values)
-        held.event = Event(rebuild(held.event, data), data)
+        held = taken.held
+        held.ends = [choice for choice in held.ends if choice not in self._ended]
+        if taken.late_error:
+            _replace(held, {"/error": _NO_WORDS})
+        return self._strip(held, self._refused | taken.late)
+
+    @staticmethod
+    def _strip(held: _Held, gone: Collection[int]) -> bool:
+        """Take choices out of an event. False: nothing of it is left."""
+        choices: list[Any] = (held.document.get("choices") if isinstance(held.document, dict) else None) or []
+        places = {i: c.get("index", i) for i, c in enumerate(choices) if c.get("index", i) in gone}
+        if not places:
+            return True
+        if len(places) == len(choices):
+            return False
+        held.parts = [part for part in held.parts if part.delta.choice not in gone]
+        held.ends = [choice for choice in held.ends if choice not in gone]
+        _replace(held, {f"/choices/{i}": empty_choice(index) for i, index in places.items()})
         return True
 
     def _pop(self) -> list[bytes]:
@@ -267,11 +313,13 @@ class Release:
         queue = self._queue
         while queue:
             held = queue[0]
+            if held.ends:
+                return out
             for part in held.parts:
                 if self._stream.gate(part.delta.channel).cleared < part.end:
                     return out
             queue.popleft()
-            out.append(held.own or self._bytes(held))
+            out.append(self._bytes(held))
         return out
 
     def _bytes(self, held: _Held) -> bytes:
@@ -289,7 +337,12 @@ class Release:
                 values[part.delta.where] = dump_string(text)
             if part.delta.drop:
                 values[part.delta.drop] = b"null"
-        if not values:
-            return held.event.raw
-        assert held.event.data is not None
-        return rebuild(held.event, splice(held.event.data, values))
+        if values:
+            _replace(held, values)
+        return held.event.raw
+
+
+def _replace(held: _Held, values: Mapping[str, bytes]) -> None:
+    assert held.event.data is not None
+    data = splice(held.event.data, values)
+    held.event = Event(rebuild(held.event, data), data)

@@ -87,23 +87,26 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
         verdict = stream.close()
         account(context, verdict)
         visit.timings["most_held"] = stream.most_held
-        if visit.outcome == "cancelled" and verdict.refused_choices:
+        if verdict.refused_choices and visit.outcome in ("cancelled", "answered"):
             visit.outcome = "refused_answer"
 
 
 async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer) -> None:
     reader = _Reader(visit, answer)
     broken: UpstreamError | WireError | None = None
+    last: list[bytes] = []
     try:
         async for piece in answer.chunks():
-            await _pass(reader.feed(piece), release, writer)
+            await writer.write(await _pass(reader.feed(piece), release))
             if release.finished:
                 break
+            writer.holding(release.holds)
         else:
-            await _pass(reader.end(), release, writer)
+            last = await _pass(reader.end(), release)
     except (UpstreamError, WireError) as error:
         broken = error
-    await writer.write(await release.end())
+    last.extend(await release.end(cut=broken is not None))
+    await writer.write(last if release.finished else reader.as_it_ended(last))
     if release.failed is not None:
         visit.outcome = "unavailable"
         visit.context.count("guardrail_unavailable")
@@ -123,15 +126,14 @@ async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer)
     await writer.finish()
 
 
-async def _pass(events: list[Event], release: Release, writer: _Writer) -> None:
+async def _pass(events: list[Event], release: Release) -> list[bytes]:
     out: list[bytes] = []
     for event in events:
         leaving = release.add_now(event)
         out.extend(await release.settle() if leaving is None else leaving)
         if release.finished:
             break
-    await writer.write(out)
-    writer.holding(release.holds)
+    return out
 
 
 class _Reader:
@@ -142,6 +144,8 @@ class _Reader:
         limit = visit.context.settings.max_answer
         self._decoder = None if is_identity(encoding) else StreamDecoder(encoding, limit)
         self._splitter = Splitter()
+        self._last: Event | None = None
+        self._added = 0
 
     def feed(self, piece: bytes) -> list[Event]:
         return self._splitter.feed(piece if self._decoder is None else self._decoder.feed(piece))
@@ -149,19 +153,21 @@ class _Reader:
     def end(self) -> list[Event]:
         if self._decoder is not None:
             self._decoder.finish()
-        last = self._splitter.end()
+        events = self._splitter.end()
         rest = self._splitter.flush()
-        # An event without its blank line: clients may read it, so it is looked at like any other.
-        return [*last, *_unfinished(rest)] if rest else last
+        if rest:
+            # An event without its blank line: clients may read it, so it is looked at like any other, as if it had one.
+            self._added = 1 if rest.endswith(b"\n") else 2
+            whole = Splitter()
+            self._last, *_ = [*whole.feed(rest + b"\n" * self._added), *whole.end()]
+            events.append(self._last)
+        return events
 
-
-def _unfinished(rest: bytes) -> list[Event]:
-    splitter = Splitter()
-    events = splitter.feed(rest + b"\n\n")
-    events.extend(splitter.end())
-    if len(events) == 1:
-        return [Event(rest, events[0].data, events[0].lead)]
-    return events
+    def as_it_ended(self, parts: list[bytes]) -> list[bytes]:
+        """The last parts, without the blank line that `end` added, where nothing follows it."""
+        if self._last is not None and parts and parts[-1] is self._last.raw:
+            return [*parts[:-1], self._last.raw[: -self._added]]
+        return parts
 
 
 async def synthetic_stream(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:

@@ -59,7 +59,7 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
         _logprobs(reading, f"{where}/logprobs", logprobs, delta or {}, index)
-    if choice.get("finish_reason") is not None:
+    if choice.get("finish_reason"):  # some upstreams say "" until there is one
         reading.ended.append(index)
     if not choice.keys() <= CHOICE_KNOWN:
         _others(reading, f"/choices/{index}", choice.keys() - CHOICE_KNOWN)
@@ -191,6 +191,11 @@ def refusal_chunk(seen: dict[str, Any], choice: int, message: str, note: dict[st
     """The end of a refused choice: `content_filter`, and why, in `refusal`."""
     delta = {"refusal": message} if message else {}
     return _chunk(seen, {"index": choice, "delta": delta, "finish_reason": "content_filter"}, {"lockgate": note})
+
+
+def empty_choice(choice: int) -> bytes:
+    """What is left in an event of a choice whose text may not leave."""
+    return b'{"index":%d,"delta":{},"finish_reason":null}' % choice
 
 
 def start_chunk(seen: dict[str, Any], choice: int) -> bytes:
