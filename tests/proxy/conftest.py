@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
+from playbook import Player, through_app, through_release
+
 
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
@@ -15,3 +17,10 @@ def pytest_asyncio_loop_factories(
     if item.path.name.startswith("test_client"):
         return {"uvloop": uvloop.new_event_loop, "asyncio": asyncio.new_event_loop}
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(params=[through_release, through_app], ids=["release", "app"])
+def play(request: pytest.FixtureRequest) -> Player:
+    """Plays a transcript of a stream through the release alone, and through the whole application."""
+    player: Player = request.param
+    return player
