@@ -59,7 +59,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
         verdict = await passage.prompt(reading)
         describe(span, verdict)
     visit.timings["prompt"] = verdict.timings["look"]
-    account(context, verdict)
+    account(visit, verdict)
     if verdict.action is Action.REFUSE:
         visit.outcome = "refused_prompt"
         await _refused(visit, reading, verdict)

@@ -32,7 +32,7 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     document, reading = _read(visit, body)
     verdict = await visit.passage.answer(reading)
     visit.timings["answer"] = verdict.timings["look"]
-    account(context, verdict)
+    account(visit, verdict)
     if verdict.unavailable:
         visit.outcome = "unavailable"
         context.count("guardrail_unavailable")
@@ -50,7 +50,7 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
         )
         return
     flags = [*prompt.flags, *verdict.flags]
-    sent = _edited(visit, body, document, verdict, flags)
+    sent = _edited(visit, body, document, verdict, flags, shown)
     headers = answer_headers(answer.headers, length=False)
     if sent is body:
         sent = raw
@@ -78,7 +78,7 @@ def _choices(document: Any) -> list[Any]:
     return choices if isinstance(choices, list) else []
 
 
-def _edited(visit: Visit, body: bytes, document: Any, verdict: Verdict, flags: list[Flag]) -> bytes:
+def _edited(visit: Visit, body: bytes, document: Any, verdict: Verdict, flags: list[Flag], shown: Verdict) -> bytes:
     refused = {i: verdict.refused_choices[i] for i in range(len(_choices(document))) if i in verdict.refused_choices}
     edits = [edit for edit in verdict.edits if not _in_refused(edit.where, refused)]
     out = body
@@ -87,7 +87,7 @@ def _edited(visit: Visit, body: bytes, document: Any, verdict: Verdict, flags: l
     if refused:
         out = refuse_choices(out, document, refused)
     if (refused or flags) and isinstance(document, dict):
-        out = with_note(out, visit.note(verdict), flags)
+        out = with_note(out, visit.note(shown), flags)
     return out
 
 

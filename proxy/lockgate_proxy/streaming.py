@@ -85,7 +85,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     finally:
         writer.close()
         verdict = stream.close()
-        account(context, verdict)
+        account(visit, verdict)
         visit.timings["most_held"] = stream.most_held
         if verdict.refused_choices and visit.outcome in ("cancelled", "answered"):
             visit.outcome = "refused_answer"

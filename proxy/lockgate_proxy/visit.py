@@ -50,6 +50,7 @@ class Visit:
     outcome: str = "error"
     error: str = ""
     started: bool = False
+    failed_open: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
 
@@ -64,8 +65,8 @@ class Visit:
         if verdict is not None:
             if verdict.deciding:
                 headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
-            if verdict.failed_open:
-                headers.append((b"x-lockgate-failed-open", str(verdict.failed_open).encode()))
+        if self.failed_open:
+            headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
         return headers
 
     def note(self, verdict: Verdict | None = None) -> dict[str, Any]:
@@ -87,9 +88,11 @@ class Visit:
         await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
 
 
-def account(context: Context, verdict: Verdict) -> None:
+def account(visit: Visit, verdict: Verdict) -> None:
     """Count what a verdict says of the guard itself, and log each use of a fail-open rule."""
+    context = visit.context
     if verdict.failed_open:
+        visit.failed_open += verdict.failed_open
         context.count("failed_open", verdict.failed_open)
         rules = ", ".join(sorted({f.rule for f in verdict.failures if f.on_error == "allow"}))
         _log.warning("failed open on the %s side: %s", verdict.side, rules)
