@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -296,6 +296,20 @@ async def through_app(plan: Plan, *lines: Line, choices: int = 1, prompt_flags: 
     async with asyncio.timeout(5):
         await listener
     assert not any(message.get("body") for message in came), f"the transcript leaves out {came!r}"
+
+
+async def whole_through_app(plan: Plan, pieces: Iterable[bytes], *, choices: int = 1) -> bytes:
+    """All that the client gets of an upstream that says `pieces`, and ends."""
+    upstream = Lockstep()
+    app = make_app(Settings.read(policy="test", upstream="http://upstream/v1"), plan, upstream=upstream)
+    came: list[dict[str, Any]] = []
+    listener = asyncio.ensure_future(app(_scope(), _receiver(choices), _sender(came)))
+    await upstream.asked(listener)
+    for piece in [*pieces, ENDS]:
+        if not listener.done():
+            await upstream.say(piece, listener)
+    await listener
+    return b"".join(message.get("body", b"") for message in came)
 
 
 def _scope() -> dict[str, Any]:
