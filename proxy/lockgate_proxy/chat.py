@@ -15,7 +15,7 @@ from lockgate.wire.edit import edit_document
 from lockgate.wire.lens import RequestReading
 from lockgate_proxy import problems
 from lockgate_proxy.admit import Receive, Scope, Send, read_body
-from lockgate_proxy.headers import Headers, request_headers, value_of, without
+from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
 from lockgate_proxy.upstream import UpstreamError
@@ -72,7 +72,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     sent, headers = body.raw, request_headers(raw_headers, identity=True)
     if verdict.edits:
         sent = edit_document(body.plain, document, verdict.edits)
-        headers = without(headers, frozenset({b"content-encoding"}))
+        headers = without(headers, BODY_DEPENDENT)
     await _forward(visit, scope, headers, sent, verdict)
 
 

@@ -25,6 +25,19 @@ _NOT_ANSWERED = _HOP_BY_HOP | {
 }
 _IDENTITY = (b"accept-encoding", b"identity")
 
+BODY_DEPENDENT = frozenset(
+    {
+        b"content-encoding",
+        b"content-length",
+        b"etag",
+        b"content-md5",
+        b"digest",
+        b"content-digest",
+        b"repr-digest",
+    }
+)
+"""What speaks of a body's very bytes, and is wrong once they are edited."""
+
 
 def request_headers(raw: Iterable[tuple[bytes, bytes]], *, identity: bool, keep_length: bool = False) -> Headers:
     """What of a client's headers the upstream gets.

@@ -14,12 +14,11 @@ from lockgate.wire.edit import edit_document, refuse_choices, with_note
 from lockgate.wire.lens import RequestReading
 from lockgate_proxy import problems
 from lockgate_proxy.bodies import decode_answer, is_identity
-from lockgate_proxy.headers import answer_headers, value_of, without
+from lockgate_proxy.headers import BODY_DEPENDENT, answer_headers, value_of, without
 from lockgate_proxy.upstream import Answer, UpstreamError
 from lockgate_proxy.visit import Visit, account
 
 UNREADABLE = "unread: unknown"
-_BODY_DEPENDENT = frozenset({b"content-encoding", b"content-length", b"etag", b"content-md5", b"digest"})
 
 
 async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
@@ -55,7 +54,7 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     if sent is body:
         sent = raw
     else:
-        headers = without(headers, _BODY_DEPENDENT)
+        headers = without(headers, BODY_DEPENDENT)
     visit.outcome = "refused_answer" if verdict.action is Action.REFUSE else "answered"
     headers.append((b"content-length", str(len(sent)).encode()))
     await visit.respond(answer.status, [*headers, *visit.own_headers(shown)], sent)
