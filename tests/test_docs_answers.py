@@ -23,6 +23,7 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate_proxy.app import make_app
 from lockgate_proxy.headers import Headers
+from lockgate_proxy.problems import _GATEWAY as GATEWAY
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Answer, Upstream, UpstreamError
 from pages import Block
@@ -201,3 +202,19 @@ async def test_an_audit_line_is_what_the_page_shows(tmp_path: Path) -> None:
 
 def test_every_scene_is_shown() -> None:
     assert set(SCENES) == {block.info for block in pages.all_blocks("http")}
+
+
+def test_every_code_of_an_error_is_on_the_page() -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("proxy/lockgate_proxy", "guardrails/lockgate")
+        for path in (pages.ROOT / folder).rglob("*.py")
+        if "demo" not in path.parts
+    )
+    codes = {*re.findall(r'code(?:: str)? ?= ?"([a-z_]+)"', source), *(code for _, code in GATEWAY.values())}
+    shown = set(re.findall(r"`([a-z_]+)`", pages.prose("docs/proxy.md")))
+    assert codes - NOT_ANSWERED <= shown, sorted(codes - NOT_ANSWERED - shown)
+
+
+NOT_ANSWERED = {"method_not_allowed", "internal_error"}
+"""Codes that no request can bring about."""
