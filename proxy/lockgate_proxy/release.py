@@ -19,7 +19,7 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
-from lockgate.wire.chat_stream import empty_choice, flag_chunk, refusal_chunk
+from lockgate.wire.chat_stream import empty_choice, flag_chunk, index_of, refusal_chunk
 from lockgate.wire.document import dump_string, parse
 from lockgate.wire.lens import Delta, EventReading, Lens
 from lockgate.wire.splice import splice
@@ -297,8 +297,9 @@ class Release:
     @staticmethod
     def _strip(held: _Held, gone: Collection[int]) -> bool:
         """Take choices out of an event. False: nothing of it is left."""
-        choices: list[Any] = (held.document.get("choices") if isinstance(held.document, dict) else None) or []
-        places = {i: c.get("index", i) for i, c in enumerate(choices) if c.get("index", i) in gone}
+        choices: Any = held.document.get("choices") if isinstance(held.document, dict) else None
+        choices = choices if isinstance(choices, list) else []
+        places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}
         if not places:
             return True
         if len(places) == len(choices):
@@ -331,12 +332,10 @@ class Release:
             text = gate.edited(part.delta.text, part.start, part.end)
             if text is None:
                 continue
-            if part.delta.drop != part.delta.where and not part.delta.channel.startswith(
-                f"/choices/{part.delta.choice}/logprobs"
-            ):
+            if not part.delta.channel.startswith(f"/choices/{part.delta.choice}/logprobs"):
                 values[part.delta.where] = dump_string(text)
-            if part.delta.drop:
-                values[part.delta.drop] = b"null"
+            for pointer in part.delta.drop:
+                values[pointer] = b"null"
         if values:
             _replace(held, values)
         return held.event.raw

@@ -26,7 +26,7 @@ from lockgate.wire.chat_fields import (
 from lockgate.wire.lens import EventReading, RequestReading
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
-from lockgate.wire.schema_text import read_strings, read_tool
+from lockgate.wire.schema_text import read_odd, read_strings, read_tool
 
 
 class ChatLens:
@@ -64,11 +64,11 @@ class ChatLens:
         error = document.get("error")
         if error is not None:
             read_strings(reading, "/error", error, role="upstream", kind="text")
-        choices = document.get("choices", [])
-        if not isinstance(choices, list):
-            raise WireError("choices must be an array", where="/choices", code="invalid_type")
-        for i, choice in enumerate(choices):
+        choices = document.get("choices")
+        for i, choice in enumerate(choices if isinstance(choices, list) else ()):
             _choice(reading, f"/choices/{i}", choice, i)
+        if not isinstance(choices, list):
+            _odd(reading, "/choices", choices, "assistant", "text", 0, "choices must be an array")
         _others(reading, "", document.keys() - ANSWER_KNOWN)
         return reading
 
@@ -106,8 +106,11 @@ def _request_member(reading: Reading, key: str, value: Any) -> None:
     elif key == "response_format":
         read_strings(reading, where, value, role="system", kind="tool_schema", plain=("type",))
     elif key == "prediction":
-        content = value.get("content") if isinstance(value, dict) else value
-        _content(reading, f"{where}/content", content, "assistant", "text")
+        if not isinstance(value, dict):
+            raise WireError("prediction must be an object", where=where, code="invalid_type")
+        _content(reading, f"{where}/content", value.get("content"), "assistant", "text")
+        for other in value.keys() - {"type", "content"}:
+            reading.unread(f"{where}/{escape(other)}")
     elif key in ("stop", "metadata", "web_search_options"):
         read_strings(reading, where, value, role="user", kind="text")
     elif key in IDENTIFIERS:
@@ -146,18 +149,17 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
     for key, its_kind in MESSAGE_STRINGS:
         _string(reading, f"{where}/{key}", message.get(key), role, its_kind, choice)
     calls = message.get("tool_calls")
-    if calls is not None:
-        for i, call in enumerate(_array(calls, f"{where}/tool_calls")):
-            _tool_call(reading, f"{where}/tool_calls/{i}", call, role, choice)
-    if message.get("function_call") is not None:
-        _function(reading, f"{where}/function_call", message["function_call"], role, choice)
-    audio = message.get("audio")
-    if isinstance(audio, dict):
-        _string(reading, f"{where}/audio/transcript", audio.get("transcript"), role, "text", choice)
-        if "data" in audio:
-            reading.skip(f"{where}/audio/data", "audio: not text")
-    for i, note in enumerate(message.get("annotations") or ()):
+    for i, call in enumerate(calls if isinstance(calls, list) else ()):
+        _tool_call(reading, f"{where}/tool_calls/{i}", call, role, choice)
+    if not isinstance(calls, list):
+        _odd(reading, f"{where}/tool_calls", calls, role, "tool_call", choice, "tool_calls must be an array")
+    _function(reading, f"{where}/function_call", message.get("function_call"), role, choice)
+    _audio(reading, f"{where}/audio", message.get("audio"), role, choice)
+    notes = message.get("annotations")
+    for i, note in enumerate(notes if isinstance(notes, list) else ()):
         read_strings(reading, f"{where}/annotations/{i}", note, role=role, kind="text", choice=choice, plain=("type",))
+    if not isinstance(notes, list):
+        _odd(reading, f"{where}/annotations", notes, role, "text", choice, "annotations must be an array")
     for key in message.keys() - MESSAGE_KNOWN:
         reading.unread(f"{where}/{escape(key)}")
 
@@ -165,31 +167,41 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
 def _string(
     reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, *, fixed: bool = False
 ) -> None:
-    if value is None:
-        return
     if not isinstance(value, str):
-        raise WireError("a string was expected", where=where, code="invalid_type")
-    if value:
+        _odd(reading, where, value, role, kind, choice, "a string was expected")
+    elif value:
         reading.segments.append(Segment(where, role, kind, value, choice, fixed))
 
 
-def _content(reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None) -> None:
-    if content is None:
+def _odd(reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, problem: str) -> None:
+    """A value of another shape than the API's. A request's is refused; an answer has been paid for, and may come from a
+    server with habits of its own, so it is read as it stands."""
+    if value is None:
         return
+    if choice is None:
+        raise WireError(problem, where=where, code="invalid_type")
+    read_odd(reading, where, value, role=role, kind=kind, choice=choice)
+
+
+def _content(reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None) -> None:
     if isinstance(content, str):
         if content:
             reading.segments.append(Segment(where, role, kind, content, choice))
-        return
-    if not isinstance(content, list):
-        raise WireError("content must be a string or an array of parts", where=where, code="invalid_type")
-    for i, part in enumerate(content):
-        _part(reading, f"{where}/{i}", part, role, kind, choice)
+    elif isinstance(content, list):
+        for i, part in enumerate(content):
+            _part(reading, f"{where}/{i}", part, role, kind, choice)
+    else:
+        _odd(reading, where, content, role, kind, choice, "content must be a string or an array of parts")
 
 
 def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choice: int | None) -> None:
     if not isinstance(part, dict):
-        raise WireError("a content part must be an object", where=where, code="invalid_type")
+        _odd(reading, where, part, role, kind, choice, "a content part must be an object")
+        return
     name = part.get("type")
+    if not isinstance(name, str):
+        reading.unread(where)
+        return
     if name in ("text", "refusal", "input_text", "output_text"):
         key = "refusal" if name == "refusal" else "text"
         _string(reading, f"{where}/{key}", part.get(key), role, kind, choice)
@@ -207,39 +219,55 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
     reading.unread(where)
 
 
+def _audio(reading: Reading, where: str, audio: Any, role: Role, choice: int | None) -> None:
+    if not isinstance(audio, dict):
+        _odd(reading, where, audio, role, "text", choice, "audio must be an object")
+        return
+    _string(reading, f"{where}/transcript", audio.get("transcript"), role, "text", choice)
+    if "data" in audio:
+        reading.skip(f"{where}/data", "audio: not text")
+    for key in audio.keys() - {"id", "data", "transcript", "expires_at"}:
+        reading.unread(f"{where}/{escape(key)}")
+
+
 def _tool_call(reading: Reading, where: str, call: Any, role: Role, choice: int | None) -> None:
     if not isinstance(call, dict):
-        raise WireError("a tool call must be an object", where=where, code="invalid_type")
-    if call.get("function") is not None:
-        _function(reading, f"{where}/function", call["function"], role, choice)
-    custom = call.get("custom")
-    if isinstance(custom, dict):
-        _string(reading, f"{where}/custom/name", custom.get("name"), role, "tool_call", choice, fixed=True)
-        _string(reading, f"{where}/custom/input", custom.get("input"), role, "tool_call", choice)
+        _odd(reading, where, call, role, "tool_call", choice, "a tool call must be an object")
+        return
+    _function(reading, f"{where}/function", call.get("function"), role, choice)
+    _function(reading, f"{where}/custom", call.get("custom"), role, choice, argument="input")
     for key in call.keys() - {"id", "type", "index", "function", "custom"}:
         reading.unread(f"{where}/{escape(key)}")
 
 
-def _function(reading: Reading, where: str, function: Any, role: Role, choice: int | None) -> None:
+def _function(
+    reading: Reading, where: str, function: Any, role: Role, choice: int | None, *, argument: str = "arguments"
+) -> None:
+    """A function's name and arguments; a custom tool's name and input."""
     if not isinstance(function, dict):
-        raise WireError("a function call must be an object", where=where, code="invalid_type")
+        _odd(reading, where, function, role, "tool_call", choice, "a function call must be an object")
+        return
     _string(reading, f"{where}/name", function.get("name"), role, "tool_call", choice, fixed=True)
-    _string(reading, f"{where}/arguments", function.get("arguments"), role, "tool_call", choice)
-    for key in function.keys() - {"name", "arguments"}:
+    _string(reading, f"{where}/{argument}", function.get(argument), role, "tool_call", choice)
+    for key in function.keys() - {"name", argument}:
         reading.unread(f"{where}/{escape(key)}")
 
 
 def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
     if not isinstance(choice, dict):
-        raise WireError("a choice must be an object", where=where, code="invalid_type")
+        _odd(reading, where, choice, "assistant", "text", position, "a choice must be an object")
+        return
     message = choice.get("message")
-    if message is not None:
-        if not isinstance(message, dict):
-            raise WireError("a message must be an object", where=f"{where}/message", code="invalid_type")
+    if isinstance(message, dict):
         read_message(reading, f"{where}/message", message, "assistant", position)
+    else:
+        _odd(reading, f"{where}/message", message, "assistant", "text", position, "a message must be an object")
+        message = {}
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
-        read_logprobs(reading, f"{where}/logprobs", logprobs, message or {}, position)
+        read_logprobs(reading, f"{where}/logprobs", logprobs, message, position)
+    elif logprobs is not None:
+        reading.unread(f"{where}/logprobs")
     _others(reading, where, choice.keys() - CHOICE_KNOWN)
 
 

@@ -61,7 +61,8 @@ ANSWER_SKIPPED = {
     "token_ids": "tokens: not text",
 }
 """Members of an answer, a chunk or a choice that are known and not read, with the reason."""
-CHOICE_KNOWN = frozenset({"index", "message", "delta", "finish_reason", "logprobs", "stop_reason"})
+CHOICE_KNOWN = frozenset({"index", "message", "finish_reason", "logprobs", "stop_reason"})
+CHUNK_CHOICE_KNOWN = frozenset({"index", "delta", "finish_reason", "logprobs", "stop_reason"})
 MEDIA = {
     "image_url": "image: not text",
     "input_audio": "audio: not text",

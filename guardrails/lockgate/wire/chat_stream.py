@@ -6,17 +6,17 @@ A delta's channel is the pointer at which the same text stands in the plain answ
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
-from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, CHOICE_KNOWN
+from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, CHUNK_CHOICE_KNOWN
 from lockgate.wire.lens import Delta, EventReading
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
-from lockgate.wire.schema_text import read_strings
+from lockgate.wire.schema_text import read_odd, read_strings
 
 _DELTA_STRINGS: dict[str, Kind] = {
     "content": "text",
@@ -28,18 +28,18 @@ _DELTA_KNOWN = frozenset({*_DELTA_STRINGS, "role", "tool_calls", "function_call"
 
 
 def read_event(document: Any) -> EventReading:
-    """The deltas of one chunk. Raises WireError where it can't be one."""
+    """The deltas of one chunk. Raises WireError where it can't be one. A value of another shape than the API's is read
+    string by string, as in a plain answer."""
     if not isinstance(document, dict):
         raise WireError("an event's data must be a JSON object", code="invalid_type")
     reading = EventReading()
     choices = document.get("choices")
-    if choices is not None:
-        if not isinstance(choices, list):
-            raise WireError("choices must be an array", where="/choices", code="invalid_type")
+    if isinstance(choices, list):
         for i, choice in enumerate(choices):
             _choice(reading, f"/choices/{i}", choice, i)
-    if document.get("error") is not None:
-        _whole(reading, "/error", document["error"], 0, "/error")
+    else:
+        _odd(reading, "/choices", choices, 0, "/choices")
+    _whole(reading, "/error", document.get("error"), 0, "/error")
     if not document.keys() <= ANSWER_KNOWN:
         _others(reading, "", document.keys() - ANSWER_KNOWN)
     return reading
@@ -47,22 +47,37 @@ def read_event(document: Any) -> EventReading:
 
 def _choice(reading: EventReading, where: str, choice: Any, position: int) -> None:
     if not isinstance(choice, dict):
-        raise WireError("a choice must be an object", where=where, code="invalid_type")
-    index = choice.get("index", position)
-    if isinstance(index, bool) or not isinstance(index, int) or index < 0:
-        raise WireError("a choice's index must be a number", where=f"{where}/index", code="invalid_type")
+        _odd(reading, where, choice, position, where)
+        return
+    index = index_of(choice, position)
+    if choice.get("index", index) != index:
+        _unread(reading, f"/choices/{index}/index")
+    before = len(reading.deltas)
     delta = choice.get("delta")
-    if delta is not None:
-        if not isinstance(delta, dict):
-            raise WireError("a delta must be an object", where=f"{where}/delta", code="invalid_type")
-        _delta(reading, f"{where}/delta", delta, index, f"/choices/{index}/message")
+    message = f"/choices/{index}/message"
+    if isinstance(delta, dict):
+        _delta(reading, f"{where}/delta", delta, index, message)
+    else:
+        _odd(reading, f"{where}/delta", delta, index, message)
+        delta = {}
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
-        _logprobs(reading, f"{where}/logprobs", logprobs, delta or {}, index)
+        _logprobs(reading, f"{where}/logprobs", logprobs, delta, index)
+    elif logprobs is not None:
+        _unread(reading, f"/choices/{index}/logprobs")
+    if choice.get("token_ids") is not None:
+        for spelled in reading.deltas[before:]:
+            spelled.drop = (*spelled.drop, f"{where}/token_ids")
     if choice.get("finish_reason"):  # some upstreams say "" until there is one
         reading.ended.append(index)
-    if not choice.keys() <= CHOICE_KNOWN:
-        _others(reading, f"/choices/{index}", choice.keys() - CHOICE_KNOWN)
+    if not choice.keys() <= CHUNK_CHOICE_KNOWN:
+        _others(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
+
+
+def index_of(choice: Any, position: int) -> int:
+    """The index of the choice that stands at `position` in an event: its position, where it says none or nonsense."""
+    index = choice.get("index") if isinstance(choice, dict) else None
+    return position if isinstance(index, bool) or not isinstance(index, int) or index < 0 else index
 
 
 def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int, channel: str) -> None:
@@ -76,13 +91,13 @@ def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int
             _tool_calls(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         elif key == "function_call":
             _function(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
-        elif key == "audio" and isinstance(value, dict):
-            _add(reading, choice, f"{channel}/audio/transcript", f"{where}/audio/transcript", "text",
-                 value.get("transcript"))  # fmt: skip
-            if "data" in value:
-                reading.skipped[f"{channel}/audio/data"] = "audio: not text"
+        elif key == "audio":
+            _audio(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
+        elif key == "annotations" and isinstance(value, list):
+            for i, note in enumerate(value):
+                _whole(reading, f"{where}/{key}/{i}", note, choice, f"{channel}/{key}/{i}", plain=("type",))
         elif key == "annotations":
-            _whole(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
+            _odd(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         else:
             _unread(reading, f"{channel}/{escape(key)}")
 
@@ -90,39 +105,49 @@ def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int
 def _add(
     reading: EventReading, choice: int, channel: str, where: str, kind: Kind, value: Any, *, fixed: bool = False
 ) -> None:
-    if value is None:
-        return
     if not isinstance(value, str):
-        raise WireError("a string was expected", where=where, code="invalid_type")
-    if value:
+        _odd(reading, where, value, choice, channel, kind=kind)
+    elif value:
         reading.deltas.append(Delta(choice, channel, where, kind, value, fixed=fixed))
+
+
+def _audio(reading: EventReading, where: str, audio: Any, choice: int, channel: str) -> None:
+    if not isinstance(audio, dict):
+        _odd(reading, where, audio, choice, channel)
+        return
+    _add(reading, choice, f"{channel}/transcript", f"{where}/transcript", "text", audio.get("transcript"))
+    if "data" in audio:
+        reading.skipped[f"{channel}/data"] = "audio: not text"
+    for key in audio.keys() - {"id", "data", "transcript", "expires_at"}:
+        _unread(reading, f"{channel}/{escape(key)}")
 
 
 def _tool_calls(reading: EventReading, where: str, calls: Any, choice: int, channel: str) -> None:
     if not isinstance(calls, list):
-        raise WireError("tool_calls must be an array", where=where, code="invalid_type")
+        _odd(reading, where, calls, choice, channel, kind="tool_call")
+        return
     for i, call in enumerate(calls):
         if not isinstance(call, dict):
-            raise WireError("a tool call must be an object", where=f"{where}/{i}", code="invalid_type")
+            _odd(reading, f"{where}/{i}", call, choice, f"{channel}/{i}", kind="tool_call")
+            continue
         index = call.get("index", i)
-        _function(reading, f"{where}/{i}/function", call.get("function"), choice, f"{channel}/{index}/function")
-        custom = call.get("custom")
-        if isinstance(custom, dict):
-            base = f"{channel}/{index}/custom"
-            _add(reading, choice, f"{base}/name", f"{where}/{i}/custom/name", "tool_call", custom.get("name"),
-                 fixed=True)  # fmt: skip
-            _add(reading, choice, f"{base}/input", f"{where}/{i}/custom/input", "tool_call", custom.get("input"))
+        at = f"{channel}/{index if isinstance(index, int) else i}"
+        _function(reading, f"{where}/{i}/function", call.get("function"), choice, f"{at}/function")
+        _function(reading, f"{where}/{i}/custom", call.get("custom"), choice, f"{at}/custom", argument="input")
         for key in call.keys() - {"index", "id", "type", "function", "custom"}:
-            _unread(reading, f"{channel}/{index}/{escape(key)}")
+            _unread(reading, f"{at}/{escape(key)}")
 
 
-def _function(reading: EventReading, where: str, function: Any, choice: int, channel: str) -> None:
-    if function is None:
-        return
+def _function(
+    reading: EventReading, where: str, function: Any, choice: int, channel: str, *, argument: str = "arguments"
+) -> None:
     if not isinstance(function, dict):
-        raise WireError("a function call must be an object", where=where, code="invalid_type")
+        _odd(reading, where, function, choice, channel, kind="tool_call")
+        return
     _add(reading, choice, f"{channel}/name", f"{where}/name", "tool_call", function.get("name"), fixed=True)
-    _add(reading, choice, f"{channel}/arguments", f"{where}/arguments", "tool_call", function.get("arguments"))
+    _add(reading, choice, f"{channel}/{argument}", f"{where}/{argument}", "tool_call", function.get(argument))
+    for key in function.keys() - {"name", argument}:
+        _unread(reading, f"{channel}/{escape(key)}")
 
 
 def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta: dict[str, Any], choice: int) -> None:
@@ -139,19 +164,41 @@ def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta
             reading.skipped[f"/choices/{choice}/logprobs/{key}"] = f"spells {key}, which is read; dropped if edited"
             for known in reading.deltas:
                 if known.channel == channel:
-                    known.drop = where
+                    known.drop = (*known.drop, where)
         elif spelled:
-            reading.deltas.append(Delta(choice, f"/choices/{choice}/logprobs/{key}", at, "text", spelled, drop=where))
+            reading.deltas.append(
+                Delta(choice, f"/choices/{choice}/logprobs/{key}", at, "text", spelled, drop=(where,))
+            )
 
 
-def _whole(reading: EventReading, where: str, value: Any, choice: int, channel: str) -> None:
-    """Strings that come whole, in one event: each is a channel of its own."""
+def _odd(reading: EventReading, where: str, value: Any, choice: int, channel: str, *, kind: Kind = "text") -> None:
+    """A value of another shape than the API's."""
+    if value is None:
+        return
     found = Reading()
-    read_strings(found, "", value, role="assistant", kind="text")
+    read_odd(found, "", value, role="assistant", kind=kind, choice=choice)
+    _add_whole(reading, where, found, choice, channel)
+    for _ in found.unknown:
+        _unread(reading, channel)
+
+
+def _whole(
+    reading: EventReading, where: str, value: Any, choice: int, channel: str, *, plain: Collection[str] = ()
+) -> None:
+    """Strings that come whole, in one event."""
+    if value is None:
+        return
+    found = Reading()
+    read_strings(found, "", value, role="assistant", kind="text", plain=plain)
+    _add_whole(reading, where, found, choice, channel)
+
+
+def _add_whole(reading: EventReading, where: str, found: Reading, choice: int, channel: str) -> None:
+    """Each of such strings is a channel of its own."""
     for segment in found.segments:
-        # Two such events may use the same place; the count keeps their texts apart.
         name = f"{channel}{segment.where}"
-        reading.deltas.append(Delta(choice, name, f"{where}{segment.where}", "text", segment.text, fixed=segment.fixed))
+        delta = Delta(choice, name, f"{where}{segment.where}", segment.kind, segment.text, fixed=segment.fixed)
+        reading.deltas.append(delta)
 
 
 def _others(reading: EventReading, where: str, keys: Iterable[str]) -> None:

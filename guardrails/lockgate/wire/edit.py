@@ -21,8 +21,8 @@ def _by_place(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
 
 
 def edit_document(body: bytes, document: Any, edits: Sequence[Edit]) -> bytes:
-    """`body` with the edits applied to its strings, and with what depends on them: log probabilities of an edited
-    choice become null, offsets of its annotations follow."""
+    """`body` with the edits applied to its strings, and with what depends on them: log probabilities and token ids of
+    an edited choice become null, offsets of its annotations follow."""
     values: dict[str, bytes] = {}
     for where, mine in _by_place(edits).items():
         value = get(document, where)
@@ -48,11 +48,13 @@ def _dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, b
         return {}
     values: dict[str, bytes] = {}
     choice = document["choices"][int(path[1])]
-    if choice.get("logprobs") is not None:
-        values[f"/choices/{path[1]}/logprobs"] = b"null"
+    for key in ("logprobs", "token_ids"):  # they spell the text again
+        if choice.get(key) is not None:
+            values[f"/choices/{path[1]}/{key}"] = b"null"
     if path[3:] == ["content"]:
         base = f"/choices/{path[1]}/message/annotations"
-        for i, note in enumerate(choice["message"].get("annotations") or ()):
+        notes = choice["message"].get("annotations")
+        for i, note in enumerate(notes if isinstance(notes, list) else ()):
             for kind, cited in note.items() if isinstance(note, dict) else ():
                 for key in ("start_index", "end_index"):
                     if isinstance(cited, dict) and isinstance(cited.get(key), int):
@@ -74,18 +76,19 @@ def shifted(offset: int, edits: Sequence[Edit]) -> int:
 
 
 def refuse_choices(body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:
-    """`body` with the message of each refused choice replaced by a refusal, and its finish_reason by
-    ``content_filter``. Keys of `refused` are positions in `choices`."""
+    """`body` with each refused choice replaced by a refusal that ends in ``content_filter``. Nothing of the choice but
+    its index is kept: what else stands in it may spell the text again. Keys of `refused` are positions in `choices`."""
     values: dict[str, bytes] = {}
     for position, message in refused.items():
-        where = f"/choices/{position}"
         choice = document["choices"][position]
-        text = json.dumps(message, ensure_ascii=False) if message else "null"
-        values[f"{where}/message"] = f'{{"role":"assistant","content":null,"refusal":{text}}}'.encode()
-        if choice.get("logprobs") is not None:
-            values[f"{where}/logprobs"] = b"null"
-        if "finish_reason" in choice:
-            values[f"{where}/finish_reason"] = b'"content_filter"'
+        index = choice.get("index") if isinstance(choice, dict) else None
+        said = {
+            "index": index if isinstance(index, int) else position,
+            "message": {"role": "assistant", "content": None, "refusal": message or None},
+            "logprobs": None,
+            "finish_reason": "content_filter",
+        }
+        values[f"/choices/{position}"] = json.dumps(said, separators=(",", ":")).encode()
     return splice(body, values)
 
 

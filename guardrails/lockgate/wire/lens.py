@@ -22,8 +22,8 @@ class Delta:
     """One piece of a streamed text.
 
     `where` points into the event; `channel` is the pointer at which the whole text stands in the equivalent plain
-    answer, so that both paths report the same places. `drop` names a pointer of the event whose value spells the same
-    text (log probabilities) and becomes null when the text is edited.
+    answer, so that both paths report the same places. `drop` are pointers of the event whose values spell the same
+    text (log probabilities, token ids) and become null when the text is edited.
     """
 
     choice: int
@@ -31,7 +31,7 @@ class Delta:
     where: str
     kind: Kind
     text: str
-    drop: str = ""
+    drop: tuple[str, ...] = ()
     fixed: bool = False
 
 

@@ -9,12 +9,16 @@ from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading, Role, Segment
 from lockgate.wire.pointer import escape
 
+_BODY_KNOWN = frozenset({"name", "description", "parameters", "strict", "format"})
+
 
 def read_tool(reading: Reading, where: str, tool: Any, *, bare: bool = False) -> None:
     """A tool: its name, its description, and every string and key of its schema. `bare`: the function itself stands
     at `where` (the older `functions`)."""
     if not isinstance(tool, dict):
         raise WireError("a tool must be an object", where=where, code="invalid_type")
+    if bare and not isinstance(tool["function"], dict):
+        raise WireError("a function must be an object", where=where, code="invalid_type")
     kind = tool.get("type", "function")
     body = tool.get(kind) if isinstance(kind, str) else None
     if not isinstance(body, dict):
@@ -24,12 +28,35 @@ def read_tool(reading: Reading, where: str, tool: Any, *, bare: bool = False) ->
     name = body.get("name")
     if isinstance(name, str) and name:
         reading.segments.append(Segment(f"{at}/name", "system", "tool_schema", name, fixed=True))
-    for key, value in body.items():
-        if key != "name":
-            read_strings(reading, f"{at}/{escape(key)}", value, role="system", kind="tool_schema")
+    _members(reading, at, body, known=_BODY_KNOWN, plain=("name",) if isinstance(name, str) else ())
     if not bare:
-        for key in tool.keys() - {"type", kind}:
-            read_strings(reading, f"{where}/{escape(key)}", tool[key], role="system", kind="tool_schema")
+        _members(reading, where, tool, known=frozenset({"type", kind}), plain=("type", kind))
+
+
+def _members(
+    reading: Reading, where: str, members: dict[str, Any], *, known: Collection[str], plain: Collection[str]
+) -> None:
+    """The strings of an object's members, but for `plain` ones, and its keys, but for `known` ones."""
+    strange = "\n".join(key for key in members if key not in known)
+    if strange:
+        reading.segments.append(Segment(where, "system", "tool_schema", strange, fixed=True))
+    for key, value in members.items():
+        if key not in plain:
+            read_strings(reading, f"{where}/{escape(key)}", value, role="system", kind="tool_schema")
+
+
+def read_odd(reading: Reading, where: str, value: Any, *, role: Role, kind: Kind, choice: int | None) -> None:
+    """A value of another shape than the API's (arguments as an object): its strings are read where they stand, and a
+    number in it, which may be part of what was said, makes it unread."""
+    read_strings(reading, where, value, role=role, kind=kind, choice=choice)
+    if isinstance(value, bool) or _has_number(value):
+        reading.unread(where)
+
+
+def _has_number(value: Any) -> bool:
+    if isinstance(value, (dict, list)):
+        return any(map(_has_number, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def read_strings(
@@ -56,5 +83,5 @@ def read_strings(
             keys = "\n".join(value)
             reading.segments.append(Segment(where, role, kind, keys, choice, fixed=True))
         for key, item in value.items():
-            if key not in plain:
+            if key not in plain or not isinstance(item, str):
                 read_strings(reading, f"{where}/{escape(key)}", item, role=role, kind=kind, choice=choice)
