@@ -132,9 +132,9 @@ class Engine:
         deadline: float,
     ) -> None:
         jobs = [job for job in slow.values() if job[0].kind not in self.pins]
-        answers = await asyncio.gather(
-            *(ask(use.detector, segments, exchange, deadline) for use, _, segments in jobs if not use.patterned)
-        )
+        asked = [ask(use.detector, segments, exchange, deadline) for use, _, segments in jobs if not use.patterned]
+        # One alone needs no task of its own, whose switches cost more than a cheap detector does.
+        answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         for (use, rules, segments), answer in zip(jobs, answers, strict=True):
             placed = {segment.where: segment for segment in segments}
             for rule in rules:
