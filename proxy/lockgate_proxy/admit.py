@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
 
 _DRAIN = 4 << 20  # bytes of a body that is too large which are read so that the client sees the answer
+_CHARSET = re.compile(rb"charset\s*=\s*[\"']?([^\"';,\s]*)", re.IGNORECASE)
+_UTF_8 = frozenset({b"utf-8", b"utf8", b"us-ascii"})
 
 
 class ClientGone(Exception):  # noqa: N818 - it says what happened; nothing is wrong here
@@ -30,12 +33,17 @@ class Body:
 
 
 async def read_body(receive: Receive, headers: Headers, limit: int) -> Body:
-    """The whole body. Raises WireError (413 over `limit`, 415 for an unknown encoding, 400) and ClientGone."""
+    """The whole body, UTF-8 by its headers. Raises WireError (413 over `limit`, 415 for another encoding, 400) and
+    ClientGone."""
     length = value_of(headers, b"content-length")
     if length.isdigit() and int(length) > limit:
         await _drain(receive)
         raise WireError(f"the body is larger than {limit} bytes", status=413, code="request_too_large")
     raw = await _read(receive, limit)
+    for charset in _CHARSET.findall(value_of(headers, b"content-type")):
+        if charset.lower() not in _UTF_8:
+            # An upstream that believes the header would read another text than the one that is looked at here.
+            raise WireError("the body's charset is not read here: use UTF-8", status=415, code="unsupported_encoding")
     encoding = value_of(headers, b"content-encoding")
     if not encoding:
         return Body(raw, raw)
