@@ -1,0 +1,95 @@
+"""The benchmarks run, and print their tables. What they measure is no test's business."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BENCHMARKS = ROOT / "benchmarks"
+TINY = ("--rounds", "1", "--seconds", "0.3", "--only", "nginx")
+
+pytestmark = pytest.mark.full
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a benchmark printed, and the file of numbers that it wrote to."""
+
+    shown: str
+    written: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
+    """Runs a benchmark, once however often it is asked for."""
+
+    @cache
+    def once(name: str) -> Done:
+        numbers = tmp_path_factory.mktemp(name) / "numbers.json"
+        numbers.write_text('{"another": 1}')
+        done = subprocess.run(
+            [sys.executable, BENCHMARKS / f"{name}.py", *TINY, "--json", numbers],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return Done(done.stdout, json.loads(numbers.read_text()))
+
+    return once
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("overhead", {"no proxy", "bare", "lockgate permissive", "lockgate default"}),
+        ("streaming", {"no proxy", "bare", "lockgate permissive", "lockgate default", "default, ordinary prose"}),
+        ("detectors", {"default, prompts, clean 2000 characters", "pii, 500 characters, 30 % with entities"}),
+        ("engines", {"RE2 set: which rows", "RE2 row by row", "re row by row"}),
+    ],
+)
+def test_a_benchmark_prints_its_table_and_adds_its_numbers(
+    run: Callable[[str], Done], name: str, rows: set[str]
+) -> None:
+    done = run(name)
+    first_cells = {line.split("|")[1].strip() for line in done.shown.splitlines() if line.startswith("|")}
+    assert rows <= first_cells
+    assert done.written[name]
+    assert done.written["another"] == 1
+
+
+def test_requests_are_answered(run: Callable[[str], Done]) -> None:
+    for name, found in run("overhead").written["overhead"].items():
+        for connections in ("1", "16", "64"):
+            assert [sample["errors"] for sample in found[connections]] == [0], (name, connections)
+            assert found[connections][0]["rate"] > 0, (name, connections)
+
+
+def test_streams_arrive(run: Callable[[str], Done]) -> None:
+    for name, found in run("streaming").written["streaming"]["streams"].items():
+        assert [sample["errors"] for sample in found] == [0], name
+        assert found[0]["chunks"] > 0, name
+
+
+def test_the_request_and_the_answer_have_the_size_that_is_said() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", "import texts; print(len(texts.request()), len(texts.answer()))"],
+        cwd=BENCHMARKS,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.split() == ["574", "600"]
