@@ -13,7 +13,7 @@ Messages never hold matched text, keys or prompts: they may be logged as they ar
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lockgate.verdict import Verdict
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 class LockgateError(Exception):
     """Root of the tree."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is copied, and comes out of another process, by calling its class with `args`. Ours want keywords.
+        return type(self).__new__, (type(self), *self.args), vars(self)
 
 
 class PolicyError(LockgateError):
