@@ -20,8 +20,10 @@ from lockgate.wire.chat_fields import (
     MEDIA,
     MESSAGE_KNOWN,
     MESSAGE_STRINGS,
+    PART_SETTINGS,
     REQUEST_PLAIN,
     ROLES,
+    SETTINGS,
 )
 from lockgate.wire.lens import EventReading, RequestReading
 from lockgate.wire.logprobs import read_logprobs
@@ -44,9 +46,12 @@ class ChatLens:
         reading = RequestReading()
         for i, message in enumerate(messages):
             _message(reading, f"/messages/{i}", message)
-        for key in document.keys() - REQUEST_PLAIN:
-            if key != "messages":
-                _request_member(reading, key, document[key])
+        for key, value in document.items():
+            if key in REQUEST_PLAIN:
+                if isinstance(value, (dict, list)):
+                    reading.skip(f"/{key}", SETTINGS)
+            elif key != "messages":
+                _request_member(reading, key, value)
         reading.stream = _flag(document, "stream")
         reading.choices = _count(document)
         model = document.get("model")
@@ -205,18 +210,24 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
     if name in ("text", "refusal", "input_text", "output_text"):
         key = "refusal" if name == "refusal" else "text"
         _string(reading, f"{where}/{key}", part.get(key), role, kind, choice)
-        for other in part.keys() - {"type", key, "cache_control", "prompt_cache_breakpoint"}:
-            reading.unread(f"{where}/{escape(other)}")
+        _rest_of_part(reading, where, part.keys() - {"type", key})
         return
     if name in MEDIA:
         reading.skip(where, MEDIA[name])
         body = part.get(name)
         if name == "file" and isinstance(body, dict):
             _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
-        for other in part.keys() - {"type", name, "cache_control", "prompt_cache_breakpoint"}:
-            reading.unread(f"{where}/{escape(other)}")
+        _rest_of_part(reading, where, part.keys() - {"type", name})
         return
     reading.unread(where)
+
+
+def _rest_of_part(reading: Reading, where: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        if key in PART_SETTINGS:
+            reading.skip(f"{where}/{key}", SETTINGS)
+        else:
+            reading.unread(f"{where}/{escape(key)}")
 
 
 def _audio(reading: Reading, where: str, audio: Any, role: Role, choice: int | None) -> None:

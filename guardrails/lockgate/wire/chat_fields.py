@@ -22,6 +22,8 @@ REQUEST_PLAIN = frozenset(
         "repetition_penalty", "include_reasoning", "enable_thinking",
     }
 )  # fmt: skip
+PART_SETTINGS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+SETTINGS = "settings: not text"
 IDENTIFIERS = ("user", "safety_identifier", "prompt_cache_key")
 REQUEST_TEXT = frozenset(
     {"messages", "tools", "functions", "response_format", "stop", "metadata", "prediction", "web_search_options"}
