@@ -22,6 +22,8 @@ from lockgate_proxy.upstream import UpstreamError
 from lockgate_proxy.visit import Context, Visit, account, remember
 
 _EVENT_STREAM = b"text/event-stream"
+_NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
+"""What a stream may be called by an upstream that does not know better: clients read it all the same."""
 
 
 async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +91,7 @@ def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
 
 async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, verdict: Verdict) -> None:
     context = visit.context
+    assert visit.passage is not None
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope.get("query_string", b"")
     path = (raw_path + b"?" + query if query else raw_path).decode("latin-1")
@@ -99,11 +102,11 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
     try:
         kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()
         with context.tracing.span(ANSWER) as span:
-            if kind == _EVENT_STREAM:
+            if kind == _EVENT_STREAM or (kind in _NAMELESS and visit.passage.exchange.stream and answer.status < 300):
                 await answer_stream(visit, answer, verdict)
             else:
                 await answer_plain(visit, answer, verdict)
-            if visit.passage is not None and "completion" in visit.passage.verdicts:
+            if "completion" in visit.passage.verdicts:
                 describe(span, visit.passage.verdicts["completion"])
     finally:
         answer.close()
@@ -116,7 +119,7 @@ async def _refused(visit: Visit, reading: RequestReading, verdict: Verdict) -> N
     elif reading.stream:
         await synthetic_stream(visit, reading, verdict)
     else:
-        await synthetic_answer(visit, reading, verdict)
+        await synthetic_answer(visit, verdict)
 
 
 def message_param(where: str) -> str | None:

@@ -11,11 +11,12 @@ from lockgate.exchange import Reading
 from lockgate.verdict import Action, Flag, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document, refuse_choices, with_note
-from lockgate.wire.lens import RequestReading
+from lockgate.wire.raw import edit_raw, read_raw
+from lockgate.wire.splice import splice
 from lockgate_proxy import problems
 from lockgate_proxy.bodies import decode_answer, is_identity
 from lockgate_proxy.headers import BODY_DEPENDENT, answer_headers, value_of, without
-from lockgate_proxy.upstream import Answer, UpstreamError
+from lockgate_proxy.upstream import Answer
 from lockgate_proxy.visit import Visit, account
 
 UNREADABLE = "unread: unknown"
@@ -41,15 +42,16 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     if verdict.action is Action.REFUSE and not _choices(document):
         # There is no choice to refuse: an unreadable answer, or an error whose text is refused.
         visit.outcome = "refused_answer"
-        await visit.refuse(
-            problems.upstream_problem(
-                UpstreamError("protocol", "the upstream's answer can't be let through", started=True)
-            ),
-            verdict,
-        )
+        if answer.status >= 400:
+            await visit.refuse(problems.refused_error(verdict, answer.status, answer.headers, visit.id), verdict)
+        else:
+            await synthetic_answer(visit, verdict)
         return
     flags = [*prompt.flags, *verdict.flags]
     sent = _edited(visit, body, document, verdict, flags, shown)
+    if verdict.action is Action.REFUSE and context.plan.unknown == "refuse":
+        # What belongs to no choice, and could not be read.
+        sent = splice(sent, {where: b"null" for where in reading.unknown if not where.startswith("/choices/")})
     headers = answer_headers(answer.headers, length=False)
     if sent is body:
         sent = raw
@@ -62,11 +64,11 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
 
 def _read(visit: Visit, body: bytes) -> tuple[Any, Reading]:
     try:
-        document = parse(body)
+        document = parse(body, lenient=True)
         return document, visit.context.lens.read_answer(document)
     except WireError as error:
-        # The policy's `unknown:` judges what can't be read.
-        reading = Reading()
+        # The policy's `unknown:` judges it, and its rules see its bare text.
+        reading = Reading(segments=read_raw(body))
         reading.unread("")
         reading.skip("", f"{UNREADABLE} ({error.code})")
         return None, reading
@@ -80,6 +82,8 @@ def _choices(document: Any) -> list[Any]:
 def _edited(visit: Visit, body: bytes, document: Any, verdict: Verdict, flags: list[Flag], shown: Verdict) -> bytes:
     refused = {i: verdict.refused_choices[i] for i in range(len(_choices(document))) if i in verdict.refused_choices}
     edits = [edit for edit in verdict.edits if not _in_refused(edit.where, refused)]
+    if document is None:
+        return edit_raw(body, edits)
     out = body
     if edits:
         out = edit_document(out, document, edits)
@@ -94,17 +98,20 @@ def _in_refused(where: str, refused: dict[int, str]) -> bool:
     return any(where.startswith(f"/choices/{choice}/") for choice in refused)
 
 
-async def synthetic_answer(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
-    """A refused prompt in the shape of an answer, where the policy says `status: 200`."""
+async def synthetic_answer(visit: Visit, verdict: Verdict) -> None:
+    """A refusal in the shape of an answer: of a prompt where the policy says `status: 200`, or of an answer that has no
+    choices."""
+    assert visit.passage is not None
+    exchange = visit.passage.exchange
     message = {"role": "assistant", "content": None, "refusal": verdict.message}
     body = {
         "id": f"chatcmpl-{visit.id}",
         "object": "chat.completion",
         "created": int(time.time()),
-        "model": reading.subject.model,
+        "model": exchange.subject.model,
         "choices": [
             {"index": i, "message": message, "logprobs": None, "finish_reason": "content_filter"}
-            for i in range(min(reading.choices, 128))
+            for i in range(min(exchange.choices, 128))
         ],
         "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
         "lockgate": visit.note(verdict),

@@ -22,6 +22,7 @@ from lockgate_proxy.upstream import UpstreamError
 _JSON = (b"content-type", b"application/json")
 _NO_RETRY = (b"x-should-retry", b"false")
 _OVERLOAD_RETRY = (b"retry-after", b"1")  # seconds
+_RETRY = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id"})
 _GATEWAY: dict[str, tuple[int, str]] = {
     "unreachable": (502, "upstream_unreachable"),
     "timeout": (504, "upstream_timeout"),
@@ -87,6 +88,14 @@ def refused_prompt(verdict: Verdict, param: str | None, exchange: str) -> Proble
         "id": exchange,
     }
     return Problem(400, error)
+
+
+def refused_error(verdict: Verdict, status: int, headers: Headers, exchange: str) -> Problem:
+    """The upstream's answer was an error, and the policy refused its words. Its status stays, with what an SDK reads to
+    know whether to try again."""
+    refused = refused_prompt(verdict, None, exchange)
+    kept = [(key.lower(), value) for key, value in headers if key.lower() in _RETRY]
+    return Problem(status, {**refused.error, "type": "upstream_error"}, kept)
 
 
 def unavailable(verdict: Verdict, exchange: str) -> Problem:

@@ -22,6 +22,7 @@ from lockgate.verdict import Action, Flag, Verdict
 from lockgate.wire.chat_stream import empty_choice, flag_chunk, index_of, refusal_chunk
 from lockgate.wire.document import dump_string, parse
 from lockgate.wire.lens import Delta, EventReading, Lens
+from lockgate.wire.raw import unescaped
 from lockgate.wire.splice import splice
 from lockgate_proxy.sse import DONE, Event, data_event, rebuild
 
@@ -84,6 +85,7 @@ class Release:
         self._ended: set[int] = set()
         self._refused: set[int] = set()
         self._done = False
+        self._unread = 0
         self.finished = False
         self.failed: Verdict | None = None
         if stream.failed_closed:
@@ -165,15 +167,21 @@ class Release:
     def _read(self, event: Event) -> tuple[Any, EventReading]:
         assert event.data is not None
         try:
-            document = parse(event.data)
+            document = parse(event.data, lenient=True)
             reading = self._lens.read_event(document)
         except WireError:
-            document, reading = None, EventReading(skipped={"": "unread: unknown"}, unknown=[""])
+            document, reading = None, self._unreadable(event.data)
         if reading.skipped:
             self._stream.skip(reading.skipped, reading.unknown)
         if document and not self._seen.get("id"):
             self._seen = document
         return document, reading
+
+    def _unreadable(self, data: bytes) -> EventReading:
+        """The policy's `unknown:` judges it, and its rules see its bare text."""
+        self._unread += 1
+        bare = Delta(0, f"#unread/{self._unread}", "", "text", unescaped(data), fixed=True)
+        return EventReading([bare], skipped={"": "unread: unknown"}, unknown=[""])
 
     def _feed(self, event: Event, document: Any, reading: EventReading) -> _Taken:
         held = _Held(event, document, ends=[choice for choice in reading.ended if choice not in self._ended])
@@ -190,7 +198,11 @@ class Release:
             self._known.add(delta.choice)
             due = self._stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed)
             taken.due = taken.due or due
-            end = self._stream.gate(delta.channel).length
+            gate = self._stream.gate(delta.channel)
+            if document is None:
+                gate.flush()
+                taken.due = taken.due or gate.waits
+            end = gate.length
             held.parts.append(_Part(delta, end - len(delta.text), end))
         self._known.update(reading.ended)
         return taken
@@ -290,6 +302,8 @@ class Release:
             return False
         held = taken.held
         held.ends = [choice for choice in held.ends if choice not in self._ended]
+        if held.document is None and taken.late:
+            return False
         if taken.late_error:
             _replace(held, {"/error": _NO_WORDS})
         return self._strip(held, self._refused | taken.late)
@@ -297,6 +311,8 @@ class Release:
     @staticmethod
     def _strip(held: _Held, gone: Collection[int]) -> bool:
         """Take choices out of an event. False: nothing of it is left."""
+        if held.document is None:
+            return not any(part.delta.choice in gone for part in held.parts)
         choices: Any = held.document.get("choices") if isinstance(held.document, dict) else None
         choices = choices if isinstance(choices, list) else []
         places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}

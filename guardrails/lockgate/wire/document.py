@@ -22,15 +22,18 @@ MAX_DEPTH = 200
 _POSITION = re.compile(r" at line (\d+) column (\d+)")
 
 
-def parse(body: bytes) -> Any:
-    """The value of a JSON document. Raises WireError (status 400) with what is wrong and where."""
+def parse(body: bytes, *, lenient: bool = False) -> Any:
+    """The value of a JSON document. Raises WireError (status 400) with what is wrong and where.
+
+    `lenient` is for answers: some servers write NaN and Infinity among log probabilities, and clients read them.
+    """
     try:
-        return jiter.from_json(body, allow_inf_nan=False, catch_duplicate_keys=True)
+        return jiter.from_json(body, allow_inf_nan=lenient, catch_duplicate_keys=True)
     except ValueError as error:
-        return _parse_slowly(body, str(error))
+        return _parse_slowly(body, str(error), lenient=lenient)
 
 
-def _parse_slowly(body: bytes, problem: str) -> Any:
+def _parse_slowly(body: bytes, problem: str, *, lenient: bool) -> Any:
     """The standard library's parser reads what jiter does not (lone surrogates), and names what is wrong."""
     if "recursion limit" in problem:
         raise WireError(f"the JSON is nested deeper than {MAX_DEPTH} levels", where=_place(problem), code="too_deep")
@@ -45,7 +48,7 @@ def _parse_slowly(body: bytes, problem: str) -> Any:
     if not text.strip():
         raise WireError("the body is empty: a JSON object was expected", where="byte 0")
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=float if lenient else _constant)
     except json.JSONDecodeError as error:
         raise WireError(
             f"the body is not valid JSON: {error.msg}", where=f"line {error.lineno} column {error.colno}"
