@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockgate.decide import Results, RuleResult
-from lockgate.detectors.protocol import Detector
+from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import ScanError
 from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
@@ -132,7 +132,7 @@ class Engine:
         deadline: float,
     ) -> None:
         jobs = [job for job in slow.values() if job[0].kind not in self.pins]
-        asked = [ask(use.detector, segments, exchange, deadline) for use, _, segments in jobs if not use.patterned]
+        asked = [ask(coded(use), segments, exchange, deadline) for use, _, segments in jobs]
         # One alone needs no task of its own, whose switches cost more than a cheap detector does.
         answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         for (use, rules, segments), answer in zip(jobs, answers, strict=True):
@@ -140,6 +140,9 @@ class Engine:
             for rule in rules:
                 if isinstance(answer, str):
                     _fail(looked, rule, use.kind, answer, segments[0])
+                    continue
+                if any(finding.where not in placed for finding in answer):
+                    _fail(looked, rule, use.kind, "crash", segments[0])
                     continue
                 for finding in answer:
                     segment = placed[finding.where]
@@ -181,7 +184,7 @@ class Engine:
         for rule, use in due.asked:
             by_detector.setdefault(id(use.detector), []).append((rule, use))
         answers = await asyncio.gather(
-            *(ask(pairs[0][1].detector, [window], exchange, deadline, whole=True) for pairs in by_detector.values())
+            *(ask(coded(pairs[0][1]), [window], exchange, deadline, whole=True) for pairs in by_detector.values())
         )
         for pairs, answer in zip(by_detector.values(), answers, strict=True):
             for rule, use in pairs:
@@ -194,15 +197,20 @@ class Engine:
         return findings, failures
 
 
+def coded(use: Use) -> Detector:
+    """The detector of a use that is not a table of patterns."""
+    assert not isinstance(use.detector, PatternDetector)
+    return use.detector
+
+
 async def ask(
-    detector: object, segments: Sequence[Segment], exchange: Exchange, deadline: float, *, whole: bool = False
+    detector: Detector, segments: Sequence[Segment], exchange: Exchange, deadline: float, *, whole: bool = False
 ) -> list[Finding] | Reason:
     """One detector's answer, in offsets of the segments; or the reason why there is none.
 
     A detector whose reach is a sentence gets windows, as segments whose `where` is ``pointer#start``; `whole` says
     that the segments are windows already.
     """
-    assert isinstance(detector, Detector)
     pieces: dict[str, tuple[str, int]] = {}
     asked: list[Segment] = list(segments)
     if detector.reach.kind == "sentence" and not whole:
@@ -213,8 +221,11 @@ async def ask(
                 pieces[name] = (segment.where, start)
                 asked.append(replace(segment, where=name, text=segment.text[start:end]))
     try:
-        async with asyncio.timeout(deadline):
+        if getattr(detector, "instant", False):
             answer = await detector.detect(asked, exchange)
+        else:
+            async with asyncio.timeout(deadline):
+                answer = await detector.detect(asked, exchange)
     except TimeoutError:
         return "timeout"
     except Exception:  # noqa: BLE001 - whatever a detector raises is a failure of the guard, which the rule judges

@@ -87,7 +87,8 @@ class Detector(Protocol):
 
     `labels` are all the labels it can ever give (a condition that names another one is a load error); `languages`
     the ISO 639-1 codes it was made for, empty for any; `gives_spans` whether its findings have spans, so that a
-    rewrite can use them. `detect` may raise: that is a failure of the guard, never a finding.
+    rewrite can use them. `detect` may raise: that is a failure of the guard, never a finding. One whose class says
+    ``instant = True`` never waits for anything, and is run without a deadline.
     """
 
     kind: str

@@ -30,6 +30,7 @@ class SizeDetector:
     languages: frozenset[str] = frozenset()
     reach: Reach = WHOLE
     gives_spans = False
+    instant = True
 
     def __init__(self, max_characters: int) -> None:
         self._max = max_characters
