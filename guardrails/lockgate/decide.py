@@ -54,7 +54,7 @@ def decide(
     `unknown` are the pointers of what no lens knew.
     """
     verdict = blank(plan, side)
-    if not results and not unknown and all(rule.condition is None for rule in rules):
+    if not results and not unknown and all(rule.uses for rule in rules):
         return verdict  # nothing found, nothing failed: the way of nearly every exchange
     hits: list[_Hit] = []
     failed: list[tuple[PlannedRule, list[Failure]]] = []
@@ -63,6 +63,8 @@ def decide(
         result = results.get(rule.id, _NONE)
         verdict.findings.extend(result.findings)
         verdict.failures.extend(result.failures)
+        if rule.uses and not result.findings and not result.failures:
+            continue  # a rule applies where its `use:` found something
         if rule.condition is not None:
             facts = facts if facts is not None else request_facts(exchange, side)
             value = rule.condition.evaluate(_answers(rule, result), facts)

@@ -80,7 +80,7 @@ class Engine:
         self._pin(side, segments, looked)
         if not slow:
             return looked
-        if _refused(side, looked, active):
+        if looked.results and _refused(side, looked, active):
             _skip(slow, looked)
             return looked
         await self._detect(slow, exchange, looked, deadline)
