@@ -1,12 +1,10 @@
-"""What refusals and failures do to a stream, as transcripts: through the release alone, and through the application."""
+"""What refusals do to a stream, as transcripts: through the release alone, and through the application."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from playbook import CUT, ENDS, LET_GO, Player, failed, flagged, got, refused, says, through_app
+from playbook import ENDS, LET_GO, Player, flagged, got, refused, says
 from saying import (
     DONE,
     USAGE,
@@ -28,7 +26,6 @@ STOP = plan_of(rule("stop", words("plugh"), {"refuse": {"message": "Not that wor
 SAID = "Not that word."
 HOLD = plan_of(rule("twice", words("plugh"), "refuse", when="words.count > 1", stream="hold"))
 AFTER = plan_of(rule("twice", words("plugh"), {"flag": {"notice": "Twice."}}, when="words.count > 1", stream="after"))
-SHORT: dict[str, Any] = {"stream": {"max_hold": 64, "hold_limit": 64}}
 
 
 class TestOneChoice:
@@ -269,105 +266,3 @@ class TestHoldAndAfter:
             got(refused(), USAGE, DONE),
             LET_GO,
         )
-
-
-class TestFailures:
-    async def test_more_than_can_be_held(self, play: Player) -> None:
-        plan = plan_of(rule("twice", words("plugh"), "refuse", when="words.count > 1", stream="hold"), **SHORT)
-        await play(plan, says(text("a" * 60)), got(), says(text("b" * 60)), got(failed()), LET_GO)
-
-    async def test_where_the_guard_fails_what_was_cleared_has_left(self, play: Player) -> None:
-        plan = plan_of(rule("names", words("plugh"), {"rewrite": "redact"}))
-        named = said(tool_calls=[{"index": 0, "id": "c", "function": {"name": "plugh", "arguments": "{}"}}])
-        await play(
-            plan,
-            says(text("fine ")),
-            got(text("fine ")),
-            says(named, finish()),
-            got(),
-            says(USAGE),
-            got(failed()),
-            LET_GO,
-        )
-
-    async def test_a_failure_in_one_choice_stops_all(self, play: Player) -> None:
-        plan = plan_of(rule("twice", words("plugh"), "refuse", when="words.count > 1", stream="hold"), **SHORT)
-        await play(plan, says(text("b" * 100, 1)), got(failed()), LET_GO, choices=2)
-
-    async def test_a_condition_that_fails_on_the_request(self, play: Player) -> None:
-        plan = plan_of(rule("odd", words("plugh"), "refuse", when="request.tags[3] == 'x'"))
-        await play(plan, says(role()), got(failed()), LET_GO)
-
-    async def test_the_hold_ends_where_the_rule_fails_open(self, play: Player) -> None:
-        plan = plan_of(
-            rule("twice", words("plugh"), "refuse", when="words.count > 1", stream="hold", on_error="flag"), **SHORT
-        )
-        await play(
-            plan, says(text("a" * 60)), got(), says(text("b" * 60)), got(text("a" * 60), text("b" * 60)),
-            says(finish(), DONE), got(flagged("unverified"), finish(), DONE), ENDS,
-        )  # fmt: skip
-
-
-class TestUnknown:
-    ODD = (
-        said(content="fine ", mood="plugh"),
-        chunk(choice({"content": "fine "}, notes="plugh")),
-        chunk(choice({"content": "fine "}), extra={"text": "plugh"}),
-        b"data: this is no JSON\n\n",
-        b'data: ["a list"]\n\n',
-        b'data: {"choices": [{"index": "0"}]}\n\n',
-        b'data: {"choices": [{"index": 0, "delta": {"content": 5}}]}\n\n',
-        b'data: {"choices": [], "choices": []}\n\n',
-    )
-
-    @pytest.mark.parametrize("odd", ODD)
-    async def test_allowed(self, play: Player, odd: bytes) -> None:
-        await play(STOP, says(text("so "), odd), got(text("so "), odd), says(finish(), DONE), got(finish(), DONE), ENDS)
-
-    @pytest.mark.parametrize("odd", ODD)
-    async def test_flagged(self, play: Player, odd: bytes) -> None:
-        await play(
-            plan_of(unknown="flag"), says(text("so "), odd), got(text("so "), odd), says(finish(), DONE),
-            got(flagged("unverified"), finish(), DONE), ENDS,
-        )  # fmt: skip
-
-    @pytest.mark.parametrize("odd", ODD)
-    async def test_refused(self, play: Player, odd: bytes) -> None:
-        unread = refused(0, "The request has a part that this policy can't check, and the policy refuses such parts.")
-        await play(plan_of(unknown="refuse"), says(text("so ")), got(text("so ")), says(odd), got(unread, DONE), LET_GO)
-
-    @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-    async def test_refused_of_two_choices(self, play: Player, order: tuple[int, int]) -> None:
-        message = "The request has a part that this policy can't check, and the policy refuses such parts."
-        first, second = order
-        await play(
-            plan_of(unknown="refuse"), says(text("so ", first)), got(text("so ", first)),
-            says(said(first, mood="x")), got(refused(first, message)),
-            says(text("on ", second), finish(index=second)), got(text("on ", second)),
-            says(USAGE, DONE), got(finish(index=second), USAGE, DONE),
-            ENDS, choices=2,
-        )  # fmt: skip
-
-    async def test_an_event_with_no_data_at_all_is_no_unknown_part(self, play: Player) -> None:
-        await play(plan_of(unknown="refuse"), says(b"data:\n\n", text("so ")), got(b"data:\n\n", text("so ")), ENDS)
-
-
-class TestTheUpstreamBreaks:
-    async def test_and_neither_finish_nor_done_is_made_up(self) -> None:
-        await through_app(STOP, says(text("so ")), got(text("so ")), CUT, got(failed("upstream_broken")))
-
-    async def test_where_one_choice_was_refused_the_other_is_not_called_whole(self) -> None:
-        await through_app(
-            STOP, says(text("so ", 0), text("plugh", 1)), got(text("so ", 0)), CUT,
-            got(refused(1, SAID), failed("upstream_broken")), choices=2,
-        )  # fmt: skip
-
-    async def test_an_error_of_the_upstream_is_read_and_passed_on(self, play: Player) -> None:
-        def error(message: str) -> bytes:
-            return data({"error": {"message": message, "code": "overloaded"}})
-
-        await play(STOP, says(text("so "), error("too busy"), DONE), got(text("so "), error("too busy"), DONE), ENDS)
-        await play(
-            plan_of(rule("k", patterns(KEY=r"sk-[a-z0-9]{8}"), {"rewrite": "redact"})),
-            says(error("bad key sk-abcd1234 "), DONE), got(error("bad key [KEY] "), DONE), ENDS,
-        )  # fmt: skip
