@@ -305,7 +305,8 @@ async def whole_through_app(plan: Plan, pieces: Iterable[bytes], *, choices: int
     came: list[dict[str, Any]] = []
     listener = asyncio.ensure_future(app(_scope(), _receiver(choices), _sender(came)))
     await upstream.asked(listener)
-    for piece in [*pieces, ENDS]:
+    everything: list[bytes | Stops] = [*pieces, ENDS]
+    for piece in everything:
         if not listener.done():
             await upstream.say(piece, listener)
     await listener
