@@ -50,8 +50,9 @@ ROOMS: dict[str, set[str]] = {
     "engine": READING | {"decide", "gate", "policy.plan"},
     "wire": VALUES | {"act"},
     # The one story that both doors tell, and what remembers it.
-    "passage": READING | {"decide", "engine", "gate", "policy.conditions", "policy.plan", "wire"},
-    "audit": VALUES,
+    "passage": READING | {"decide", "engine", "gate", "marks", "policy.conditions", "policy.plan", "wire"},
+    "audit": VALUES | {"marks"},
+    "marks": VALUES,
     "telemetry": VALUES,
     # What is asked for by name: a guard, and a policy's tests.
     "guard": VALUES | {"engine", "ids", "passage", "policy", "policy.compile", "policy.plan", "wire"},

@@ -6,10 +6,8 @@ the key can test a guess. Without a key a random one is made at each start, and 
 
 from __future__ import annotations
 
-import hmac
 import logging
 import queue
-import secrets
 import sys
 import threading
 import time
@@ -22,6 +20,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic_core import to_json
 
 from lockgate.exchange import Segment, Side
+from lockgate.marks import Marker
 from lockgate.verdict import Verdict
 
 _log = logging.getLogger("lockgate.audit")
@@ -29,7 +28,6 @@ _log = logging.getLogger("lockgate.audit")
 QUEUE = 4096
 """Lines that may wait for the disk. Past that, lines are dropped, counted and reported: an answer never waits."""
 
-_MARK = 32  # hex digits of a text's mark: 128 bits
 _LONGEST = 128  # of a client-supplied name
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for lines still queued
 
@@ -54,21 +52,6 @@ class Line:
     marks: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)
     at: float = field(default_factory=time.time)
-
-
-class Marker:
-    """Marks texts under a key."""
-
-    def __init__(self, key: bytes | None) -> None:
-        self.joinable = key is not None
-        self._key = key or secrets.token_bytes(32)
-
-    def mark(self, text: str) -> str:
-        return hmac.digest(self._key, text.encode("utf-8", "surrogatepass"), "sha256").hex()[:_MARK]
-
-    def running(self) -> hmac.HMAC:
-        """For a text that comes in pieces; `hexdigest()[:32]` of it is the mark of the whole."""
-        return hmac.new(self._key, digestmod="sha256")
 
 
 class Audit:

@@ -8,6 +8,7 @@ stream = passage.stream()                        # or a streamed one, delta by d
 
 from __future__ import annotations
 
+import hmac
 import time
 from collections.abc import Mapping, Sequence
 
@@ -15,16 +16,21 @@ from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks
 from lockgate.engine import NOT_ADMITTED, Engine
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import Gate
+from lockgate.marks import Marker, encode, mark_of
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
 from lockgate.verdict import Action, Verdict
 
 
 class Passage:
-    """Runs one exchange through a plan. `verdicts` collects what was decided, for the audit."""
+    """Runs one exchange through a plan. `verdicts` collects what was decided, for the audit; a `marker` marks the texts
+    of a stream, which are not kept."""
 
-    def __init__(self, plan: Plan, exchange: Exchange, engine: Engine | None = None) -> None:
+    def __init__(
+        self, plan: Plan, exchange: Exchange, engine: Engine | None = None, *, marker: Marker | None = None
+    ) -> None:
         self.plan = plan
+        self.marker = marker
         self.exchange = exchange
         self.engine = engine or Engine()
         self.verdicts: dict[Side, Verdict] = {}
@@ -114,6 +120,7 @@ class Stream:
         self._side = passage.plan.completion
         self._active, self._exempt, failed = settled(self._side, passage.exchange)
         self._gates: dict[str, Gate] = {}
+        self._running: dict[str, hmac.HMAC] = {}
         self._segments: dict[str, Segment] = {}
         self._skipped: dict[str, str] = {}
         self._unknown: list[str] = []
@@ -137,6 +144,11 @@ class Stream:
         if gate is None:
             gate = self._open(choice, channel, kind, fixed=fixed)
         gate.feed(text)
+        if self._passage.marker is not None:
+            running = self._running.get(channel)
+            if running is None:
+                running = self._running[channel] = self._passage.marker.running()
+            running.update(encode(text))
         self.most_held = max(self.most_held, gate.held)
         if gate.stopped:
             self._tripped = True
@@ -146,6 +158,10 @@ class Stream:
         """What an event held that is not read."""
         self._skipped.update(skipped)
         self._unknown.extend(where for where in unknown if where not in self._unknown)
+
+    def marks(self) -> dict[str, str]:
+        """Channel → the mark of its whole text, as the plain answer's would be."""
+        return {channel: mark_of(running) for channel, running in self._running.items()}
 
     @property
     def unknown_refused(self) -> bool:

@@ -14,12 +14,12 @@ from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
 from lockgate.wire.lens import RequestReading
 from lockgate_proxy import problems
-from lockgate_proxy.admit import Receive, Scope, Send, read_body
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
 from lockgate_proxy.upstream import UpstreamError
-from lockgate_proxy.visit import Context, Visit, account, remember
+from lockgate_proxy.visit import Context, Visit, account, remember, report
 
 _EVENT_STREAM = b"text/event-stream"
 _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
@@ -43,6 +43,14 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
     except UpstreamError as error:
         visit.outcome = "upstream_error"
         await visit.refuse(problems.upstream_problem(error))
+    except ClientGone:
+        visit.outcome = "client_gone"
+        raise
+    except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
+        report(visit, error)
+        if visit.started:
+            raise ConnectionError("the answer had begun and can't be taken back") from None
+        await visit.refuse(problems.internal())
     finally:
         visit.timings["total"] = time.perf_counter() - begin
         remember(visit)
@@ -56,7 +64,8 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
         document = parse(body.plain)
         reading = context.lens.read_request(document)
     exchange = _exchange_of(visit, reading)
-    passage = visit.passage = Passage(context.plan, exchange)
+    marker = context.audit.marker if context.audit is not None else None
+    passage = visit.passage = Passage(context.plan, exchange, marker=marker)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
         describe(span, verdict)

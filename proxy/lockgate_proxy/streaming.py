@@ -15,7 +15,7 @@ from lockgate_proxy.headers import Headers, answer_headers, value_of, without
 from lockgate_proxy.release import Release
 from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, data_event
 from lockgate_proxy.upstream import Answer, UpstreamError
-from lockgate_proxy.visit import Visit, account
+from lockgate_proxy.visit import Visit, account, report
 
 _FRAMING = frozenset({b"content-encoding", b"content-length"})
 
@@ -82,11 +82,17 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     writer = _Writer(visit, context.settings.keepalive_comment)
     try:
         await _pump(visit, answer, release, writer)
+    except Exception as error:  # noqa: BLE001 - whatever broke here, nothing that is held may leave
+        report(visit, error)
+        answer.close()
+        await writer.write([problems.sse_error(problems.internal())])
+        await writer.finish()
     finally:
         writer.close()
         verdict = stream.close()
         account(visit, verdict)
         visit.timings["most_held"] = stream.most_held
+        visit.marks = stream.marks()
         if verdict.refused_choices and visit.outcome in ("cancelled", "answered"):
             visit.outcome = "refused_answer"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
+from traceback import extract_tb
 from typing import Any
 
 from lockgate.audit import Audit, Line
@@ -62,9 +63,8 @@ class Visit:
             (b"x-lockgate-policy", f"{plan.policy}@{plan.hash}".encode("ascii", "replace")),
             (b"x-lockgate-action", (verdict.action.word if verdict is not None else "none").encode()),
         ]
-        if verdict is not None:
-            if verdict.deciding:
-                headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
+        if verdict is not None and verdict.deciding:
+            headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
         return headers
@@ -86,6 +86,14 @@ class Visit:
     async def refuse(self, problem: Problem, verdict: Verdict | None = None) -> None:
         self.error = str(problem.error.get("code") or "")
         await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
+
+
+def report(visit: Visit, error: Exception) -> None:
+    """Log an error of ours by its type and the places it passed. Its message is left out: it may quote the exchange."""
+    visit.outcome = "internal_error"
+    visit.context.count("internal_error")
+    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(extract_tb(error.__traceback__)))
+    _log.error("exchange %s failed: %s in %s", visit.id, type(error).__name__, places)
 
 
 def account(visit: Visit, verdict: Verdict) -> None:
