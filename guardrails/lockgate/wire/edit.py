@@ -9,7 +9,7 @@ from typing import Any
 from lockgate.act import apply
 from lockgate.verdict import Edit, Flag
 from lockgate.wire.document import dump_string
-from lockgate.wire.pointer import get, tokens
+from lockgate.wire.pointer import escape, get, tokens
 from lockgate.wire.splice import splice, with_member
 
 
@@ -57,9 +57,9 @@ def _dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, b
         for i, note in enumerate(notes if isinstance(notes, list) else ()):
             for kind, cited in note.items() if isinstance(note, dict) else ():
                 for key in ("start_index", "end_index"):
-                    if isinstance(cited, dict) and isinstance(cited.get(key), int):
-                        moved = shifted(cited[key], edits)
-                        values[f"{base}/{i}/{kind}/{key}"] = str(moved).encode()
+                    offset = cited.get(key) if isinstance(cited, dict) else None
+                    if isinstance(offset, int) and not isinstance(offset, bool):
+                        values[f"{base}/{i}/{escape(kind)}/{key}"] = str(shifted(offset, edits)).encode()
     return values
 
 
