@@ -79,7 +79,7 @@ class Client:
             reply = await self.head()
             length = reply.header("content-length")
             try:
-                if method == "HEAD":
+                if method == "HEAD" or reply.status in {204, 304}:
                     pass
                 elif reply.header("transfer-encoding") == "chunked":
                     while piece := await self.chunk():
