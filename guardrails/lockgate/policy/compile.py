@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from lockgate.policy.plan import (
     Sweep,
     Use,
 )
+from lockgate.policy.problems import say
 from lockgate.policy.schema import Policy, Rule
 from lockgate.verdict import Action
 
@@ -118,31 +119,36 @@ class _Builder:
                     built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
                 self._built[key] = built
             except ValidationError as error:
-                first = error.errors(include_input=False, include_url=False)[0]
-                path = list(first["loc"])
-                known = list(entry.config.model_fields)
-                hint = f"its keys are: {', '.join(known)}" if first["type"] == "extra_forbidden" else ""
-                if hint and path and (near := suggest(str(path[-1]), known)):
-                    hint = near
-                shown = ".".join(map(str, path))
-                problem = f"{kind}: {shown + ': ' if shown else ''}{first['msg'].removeprefix('Value error, ')}"
-                raise PolicyError(
-                    problem, where=self._policy.at("rules", index, "use", kind, *path) or where, hint=hint
-                ) from None
+                raise self._misread(error, index, kind, config, entry) from None
             except PolicyError as error:
-                raise error.at(where) from None
+                raise error.at(self._row(index, kind, error.problem.partition(":")[0])) from None
         detector = self._built[key]
         if isinstance(detector, PatternDetector):
-            self._check_patterns(detector, where)
+            self._check_patterns(detector, index)
         return Use(kind, detector)
 
-    def _check_patterns(self, detector: PatternDetector, where: str) -> None:
+    def _misread(self, error: ValidationError, index: int, kind: str, config: Any, entry: Entry) -> PolicyError:
+        """The first thing that is wrong with a detector's configuration."""
+        details = error.errors(include_url=False)[0]
+        path = details["loc"]
+        written = _written(path, config) + (path[-1:] if details["type"] == "missing" else ())
+        details["loc"] = written or (kind,)
+        problem, hint = say(details, entry.config)
+        where = self._policy.at("rules", index, "use", kind, *details["loc"])
+        return PolicyError(f"{kind}: {problem}", where=where, hint=hint)
+
+    def _row(self, index: int, kind: str, label: str) -> str:
+        """Where the policy writes the row `label` of a detector whose table is called as its kind is; of another, where
+        it is used."""
+        return self._policy.at("rules", index, "use", kind, kind, label)
+
+    def _check_patterns(self, detector: PatternDetector, index: int) -> None:
         for spec in detector.specs:
             if spec.max_width > self._policy.stream.max_hold:
                 raise PatternError(
                     f"{spec.label}: max_width {spec.max_width} is more than stream.max_hold "
                     f"{self._policy.stream.max_hold}",
-                    where=where,
+                    where=self._row(index, detector.kind, spec.label),
                     hint="a stream could not hold such a match: raise stream.max_hold or lower max_width",
                 )
 
@@ -186,6 +192,17 @@ class _Builder:
         if any(use.detector.reach.kind == "sentence" for use in uses):
             return "window"
         return "span"
+
+
+def _written(path: Sequence[int | str], config: Any) -> tuple[int | str, ...]:
+    """`path` without the names that pydantic gives to the branches of a union, which no file has."""
+    kept: list[int | str] = []
+    for part in path:
+        named = isinstance(config, Mapping) and part in config
+        if named or (isinstance(config, (list, tuple)) and isinstance(part, int)):
+            config = config[part]
+            kept.append(part)
+    return tuple(kept)
 
 
 def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:

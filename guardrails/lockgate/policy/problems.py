@@ -62,12 +62,13 @@ def placed_problems(error: ValidationError, model: type[BaseModel], tree: Node) 
             for path, text, hint in details["ctx"]["problems"]:
                 placed.append(Placed(tree.at(*path).where, text, hint))
             continue
-        problem, hint = _say(details, model)
+        problem, hint = say(details, model)
         placed.append(Placed(tree.at(*details["loc"]).where, problem, hint))
     return placed
 
 
-def _say(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+def say(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
+    """One of pydantic's problems with a value read as `model`: what is wrong, and what to do about it."""
     kind, path, ctx = details["type"], details["loc"], details.get("ctx", {})
     key = _key(path)
     if kind == "policy_problem":
@@ -87,7 +88,7 @@ def _say(details: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = f"at least {ctx['ge']}" if "ge" in ctx else f"at most {ctx['le']}"
         return f"`{key}` must be {bound}", ""
-    message = details["msg"]
+    message = details["msg"].removeprefix("Value error, ")
     return f"`{key}`: {message[:1].lower()}{message[1:]}", ""
 
 
