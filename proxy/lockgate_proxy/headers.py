@@ -14,12 +14,20 @@ OWN_PREFIX = b"x-lockgate-"
 
 _DROPPED = (b"proxy-", OWN_PREFIX)
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
-_NOT_ASKED = _HOP_BY_HOP | {
-    b"host",  # the upstream's own
-    b"content-length",  # the body may be edited; whoever sends it counts it
-    b"expect",  # our server has answered it
-    b"http2-settings",
-}
+_DISGUISES = frozenset(
+    {b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-rewrite-url"}
+)
+"""With these, some servers take a request for another one than was looked at here."""
+_NOT_ASKED = (
+    _HOP_BY_HOP
+    | _DISGUISES
+    | {
+        b"host",  # the upstream's own
+        b"content-length",  # the body may be edited; whoever sends it counts it
+        b"expect",  # our server has answered it
+        b"http2-settings",
+    }
+)
 _NOT_ANSWERED = _HOP_BY_HOP | {
     b"alt-svc",  # it speaks of the upstream's address, and a client would take it for ours
 }

@@ -19,6 +19,7 @@ _PLAIN = re.compile(rb"/v1(?:/[A-Za-z0-9_-]+)*(?:\?[A-Za-z0-9_=&.-]*)?")
 _VISIBLE = re.compile(rb"[!\"$-\[\]-~]+")
 _DOTS = re.compile(rb"(?:^|[/\\])\.{1,2}(?:;[^/\\]*)?(?=[/\\]|$)")
 _PARAMETERS = re.compile(rb";[^/]*")
+_QUERY = re.compile(rb"[?#].*", re.DOTALL)
 _SLASHES = re.compile(rb"/+")
 _MOST_DECODINGS = 3  # someone on the way may decode once more than the standard says
 
@@ -38,11 +39,12 @@ def target(raw: bytes, base: str) -> str:
 def meaning(path: bytes) -> bytes:
     """The path as the most obliging server would read it, to find out whether a request goes to a guarded place.
 
-    Escapes are decoded, repeated slashes and a last one dropped, parameters (`;…`) cut off, letters made small. Only
-    for comparison: `//V1/chat%2Fcompletions/` means `/v1/chat/completions`, and so would some upstream think.
+    Escapes are decoded, repeated slashes and a last one dropped, parameters (`;…`) and what an escaped `?` or `#` begins
+    cut off, letters made small. Only for comparison: `//V1/chat%2Fcompletions/` means `/v1/chat/completions`, and so
+    would some upstream think.
     """
     if b"%" in path:
-        path = _decoded(path)[-1]
+        path = _QUERY.sub(b"", _decoded(path)[-1]).strip()
     path = _SLASHES.sub(b"/", _PARAMETERS.sub(b"", path.replace(b"\\", b"/")))
     return (path.rstrip(b"/") or b"/").lower()
 
