@@ -77,7 +77,7 @@ class Engine:
             for rule, use in (*look.windowed, *look.whole):
                 if active is None or rule.id in active:
                     _queue(slow, rule, use, segment)
-        self._pin(side, segments, looked)
+        self.pin(side, segments, looked)
         if not slow:
             return looked
         if looked.results and _refused(side, looked, active):
@@ -108,7 +108,8 @@ class Engine:
                 if segment.fixed and rule.rewrite is not None:
                     _fail(looked, rule, asked.kind, "uneditable", segment)
 
-    def _pin(self, side: SidePlan, segments: Sequence[Segment], looked: Looked) -> None:
+    def pin(self, side: SidePlan, segments: Sequence[Segment], looked: Looked) -> None:
+        """Add the pinned answers, as of the last of `segments`."""
         if not self.pins or not segments:
             return
         segment = segments[-1]

@@ -65,7 +65,8 @@ class _Tail:
 class Gate:
     """See the module. `where` is the pointer that findings carry; `active` the rules of this exchange that take part
     (those whose condition on the request is false, or which are permitted beforehand, are left out); `exempt` the labels
-    of which a permit has relieved a rule."""
+    of which a permit has relieved a rule; `pinned` the detectors that are not asked, since their answer is given: all
+    is held for it."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Gate:
         hold_limit: int,
         fixed: bool = False,
         exempt: Mapping[str, frozenset[str]] | None = None,
+        pinned: frozenset[str] = frozenset(),
     ) -> None:
         self.where = where
         self.choice = choice
@@ -90,6 +92,7 @@ class Gate:
         self._active = active
         self._fixed = fixed
         self._exempt = exempt or {}
+        self._pinned = pinned
         self._max_hold = max_hold
         self._hold_limit = hold_limit
         self._ended = False
@@ -101,7 +104,7 @@ class Gate:
         self._settled: dict[int, int] = {}  # settled windows that an earlier, unsettled one still blocks
         self._due: list[Due] = []
         self._whole: list[str] | None = [] if look is not None and (look.holds or look.whole) else None
-        self._held = look is not None and look.holds
+        self._held = bool(pinned) or (look is not None and look.holds)
         self._cleared = 0
         self._gone = 0  # edits that lie before all that has yet to leave
         self._stop: int | None = None
@@ -237,7 +240,8 @@ class Gate:
         assert self._look is not None
         start = 0
         for end in borders(self._window_text, final=self._ended):
-            self._due.append(Due(self._window_base + start, self._window_text[start:end], self._look.windowed))
+            asked = tuple(pair for pair in self._look.windowed if pair[1].kind not in self._pinned)
+            self._due.append(Due(self._window_base + start, self._window_text[start:end], asked))
             start = end
         self._window_text = self._window_text[start:]
         self._window_base += start
@@ -255,7 +259,7 @@ class Gate:
         fresh: list[Edit] = []
         for match in scan.matches:
             for asked in tail.sweep.asked[match.spec]:
-                if asked.rule.id not in self._active:
+                if asked.rule.id not in self._active or asked.kind in self._pinned:
                     continue
                 spec = tail.sweep.scanner.specs[match.spec]
                 span = (match.start + shift, match.end + shift)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks
-from lockgate.engine import NOT_ADMITTED, Engine
+from lockgate.engine import NOT_ADMITTED, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import Gate
 from lockgate.marks import Marker, encode, mark_of
@@ -210,6 +210,7 @@ class Stream:
                 mine.failures.extend(result.failures)
         if not any(gate.refused is not None or gate.failed_closed for gate in gates):
             await self._whole(gates, results)
+        self._passage.engine.pin(self._side, [self._segments[gate.where] for gate in gates], Looked(results))
         verdict = decide(
             self._plan, "completion", self._side.rules, results, self._passage.exchange,
             choice=choice, unknown=_concerning(choice, self._unknown),
@@ -247,6 +248,7 @@ class Stream:
             max_hold=self._plan.max_hold,
             hold_limit=self._plan.hold_limit,
             fixed=fixed,
+            pinned=frozenset(self._passage.engine.pins),
         )
         self._gates[channel] = gate
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lockgate.engine import Engine, Pin
-from lockgate.errors import GuardUnavailable, LockgateError, Refused
+from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
 from lockgate.exchange import Exchange, Reading, Subject
 from lockgate.guard import Pieces
 from lockgate.ids import new_id
 from lockgate.passage import Passage
+from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import Plan
 from lockgate.policy.suite import Case, Suite
 from lockgate.verdict import Action, Finding, Verdict
@@ -111,7 +112,18 @@ def _stops(verdict: Verdict) -> bool:
     return verdict.unavailable or verdict.action is Action.REFUSE
 
 
-def _pins(case: Case) -> dict[str, Pin]:
+def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
+    labels: dict[str, set[str]] = {}
+    for rule in (*plan.prompt.rules, *plan.completion.rules):
+        for use in rule.uses:
+            labels.setdefault(use.kind, set()).update(use.detector.labels)
+    for kind, pinned in case.pin.items():
+        if kind not in labels:
+            raise PolicyError(f"`pin` names {kind!r}, which no rule uses", hint=suggest(kind, labels))
+        for finding in pinned.findings:
+            if finding.label not in labels[kind]:
+                problem = f"`pin` gives {kind!r} the label {finding.label!r}, which it never gives"
+                raise PolicyError(problem, hint=suggest(finding.label, labels[kind]))
     return {
         kind: Pin(tuple((f.side, Finding(kind, f.label, f.score, "", f.span)) for f in pinned.findings), pinned.fails)
         for kind, pinned in case.pin.items()
@@ -121,7 +133,7 @@ def _pins(case: Case) -> dict[str, Pin]:
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
     subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags))
-    passage = Passage(plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(case)))
+    passage = Passage(plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)))
     messages: list[Any] | None = None
     if case.messages is not None:
         messages = [dict(message) for message in case.messages]
