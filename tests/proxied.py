@@ -15,6 +15,7 @@ from fakes import RawUpstream, Request, Script
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
 from lockgate_proxy.app import make_app
+from lockgate_proxy.connection import Connection
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.visit import Context
 from serving import served
@@ -157,7 +158,7 @@ async def proxied(plan: Plan, script: Script, *, audit: Audit | None = None, **s
     async with RawUpstream(script) as upstream:
         given: dict[str, Any] = {"policy": "test", "upstream": upstream.url, **settings}
         app = make_app(Settings.read(**given), plan, audit=audit)
-        async with served(app, http="httptools") as base:
+        async with served(app, http=Connection) as base:
             proxy = Proxy(base, upstream, app, audit)
             try:
                 yield proxy

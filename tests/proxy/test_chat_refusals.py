@@ -158,7 +158,7 @@ class TestRefused:
     async def test_a_guard_that_fails_closed(self) -> None:
         plan = plan_of(rule("odd", words("plugh"), "refuse", when="request.tags[3] == 'x'", side="prompt"))
         async with proxied(plan, FINE) as proxy:
-            reply = await proxy.chat("hello")
+            reply = await proxy.chat(WORD)
             assert proxy.upstream.connections == 0
             assert proxy.context.counts["guardrail_unavailable"] == 1
         assert reply.status == 503
@@ -168,7 +168,7 @@ class TestRefused:
     async def test_a_guard_that_fails_open(self) -> None:
         odd = rule("odd", words("plugh"), "refuse", when="request.tags[3] == 'x'", side="prompt", on_error="allow")
         async with proxied(plan_of(odd), FINE) as proxy:
-            reply = await proxy.chat("hello")
+            reply = await proxy.chat(WORD)
             assert proxy.context.counts["failed_open"] == 1
         assert reply.status == 200
         assert reply.header("x-lockgate-failed-open") == "1"
