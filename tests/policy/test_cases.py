@@ -107,7 +107,7 @@ async def test_rules_that_applied_in_no_case_are_named() -> None:
         {"id": "a", "use": {"words": {"words": ["a"]}}, "then": "record"},
         {"id": "b", "use": {"words": {"words": ["b"]}}, "then": "record"},
         {"id": "c", "use": {"words": {"words": ["c"]}}, "then": "record", "side": "completion"},
-        {"id": "d", "when": "'safe' in request.tags", "permit": "a", "side": "prompt"},
+        {"id": "d", "when": "'safe' in request.tags", "permit": "a", "then": None, "side": "prompt"},
     )
     assert (await run(plan, {"prompt": "b c", "expect": "allow"})).uncovered == ("a", "d", "c")
     reached = {
