@@ -59,7 +59,18 @@ def _wrk(url: str, headers: Mapping[str, str], connections: int, seconds: float,
     body = work / "request.json"
     body.write_bytes(texts.request())
     sent = [option for name, value in headers.items() for option in ("-H", f"{name}: {value}")]
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(HERE / "post.lua"), *sent, url]
+    command = [
+        "wrk",
+        "-t1",
+        "--timeout",
+        "30s",
+        f"-c{connections}",
+        f"-d{seconds:.0f}s",
+        "-s",
+        str(HERE / "post.lua"),
+        *sent,
+        url,
+    ]
     run = subprocess.run(command, env={**os.environ, "BODY": str(body)}, capture_output=True, check=True)
     said = json.loads(run.stdout.splitlines()[-1])
     return Plain(
