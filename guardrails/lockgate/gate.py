@@ -27,6 +27,20 @@ from lockgate.windows import borders
 _WATCH_BATCH = 1024  # a watching scan waits for this much text, since nothing waits for it
 
 
+WHOLLY = "*"
+"""Among the labels that a rule is exempt from: a permit has relieved it of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the request alone decides: the rules that take part (`active`), the labels from which a permit has relieved
+    a rule (`exempt`), and the rules whose condition has no value (`failed`), which matters where they find something."""
+
+    active: frozenset[str]
+    exempt: Mapping[str, frozenset[str]]
+    failed: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """A window [start, start + len(text)) that the detectors of `asked` have to look at."""
@@ -63,9 +77,8 @@ class _Tail:
 
 
 class Gate:
-    """See the module. `where` is the pointer that findings carry; `active` the rules of this exchange that take part
-    (those whose condition on the request is false, or which are permitted beforehand, are left out); `exempt` the labels
-    of which a permit has relieved a rule; `pinned` the detectors that are not asked, since their answer is given: all
+    """See the module. `where` is the pointer that findings carry; `settled` what the request decided beforehand;
+    `pinned` the detectors that are not asked, since their answer is given: all
     is held for it."""
 
     def __init__(
@@ -74,11 +87,10 @@ class Gate:
         where: str,
         choice: int | None,
         *,
-        active: frozenset[str],
+        settled: Settled,
         max_hold: int,
         hold_limit: int,
         fixed: bool = False,
-        exempt: Mapping[str, frozenset[str]] | None = None,
         pinned: frozenset[str] = frozenset(),
     ) -> None:
         self.where = where
@@ -89,9 +101,10 @@ class Gate:
         self.refused: PlannedRule | None = None
         self.failed_closed = False
         self._look = look
-        self._active = active
+        self._active = settled.active
+        self._exempt = settled.exempt
+        self._conditionless = settled.failed
         self._fixed = fixed
-        self._exempt = exempt or {}
         self._pinned = pinned
         self._max_hold = max_hold
         self._hold_limit = hold_limit
@@ -277,7 +290,11 @@ class Gate:
 
     def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
         self.results.setdefault(rule.id, RuleResult()).findings.append(finding)
-        if rule.stream in ("hold", "after") or finding.label in self._exempt.get(rule.id, ()):
+        exempt = self._exempt.get(rule.id, ())
+        if rule.stream in ("hold", "after") or finding.label in exempt or WHOLLY in exempt:
+            return []
+        if rule.id in self._conditionless:
+            self._fail(rule, "condition", start)
             return []
         if rule.action is Action.REFUSE:
             self._refuse(rule, start)
@@ -314,6 +331,8 @@ class Gate:
         known = self.results.setdefault(rule.id, RuleResult()).failures
         if failure not in known:
             known.append(failure)
+        if WHOLLY in self._exempt.get(rule.id, ()):
+            return
         if rule.on_error == "refuse" and rule.acts and rule.stream != "after":
             self.failed_closed = True
             self._stop = start if self._stop is None else min(start, self._stop)

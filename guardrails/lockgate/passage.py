@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks
 from lockgate.engine import NOT_ADMITTED, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
-from lockgate.gate import Gate
+from lockgate.gate import WHOLLY, Gate, Settled
 from lockgate.marks import Marker, encode, mark_of
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
@@ -80,19 +80,17 @@ class Passage:
         return verdict
 
 
-def settled(side: SidePlan, exchange: Exchange) -> tuple[frozenset[str], dict[str, frozenset[str]], list[PlannedRule]]:
-    """What the request alone decides, before a stream begins: the rules that take part, the labels of which a permit
-    relieves a rule, and the rules whose condition failed."""
+def settled(side: SidePlan, exchange: Exchange) -> Settled:
+    """What the request alone decides, before a stream begins."""
     facts = request_facts(exchange, side.side)
     active: dict[str, PlannedRule] = {}
-    failed: list[PlannedRule] = []
+    failed: set[str] = set()
     for rule in side.rules:
         if rule.condition is not None and not rule.condition.uses_detectors:
             value = rule.condition.evaluate({}, facts)
             if isinstance(value, ConditionFailure):
-                failed.append(rule)
-                continue
-            if not value:
+                failed.add(rule.id)
+            elif not value:
                 continue
         active[rule.id] = rule
     permits = [rule for rule in active.values() if rule.permit and not rule.uses]
@@ -101,11 +99,9 @@ def settled(side: SidePlan, exchange: Exchange) -> tuple[frozenset[str], dict[st
         for rule in list(active.values()):
             if rule is permit or not outranks(permit, rule):
                 continue
-            if rule.id in permit.permit:
-                active.pop(rule.id, None)
-            else:
-                exempt[rule.id] = exempt.get(rule.id, frozenset()) | permit.permit
-    return frozenset(active), exempt, failed
+            labels = frozenset({WHOLLY}) if rule.id in permit.permit else permit.permit
+            exempt[rule.id] = exempt.get(rule.id, frozenset()) | labels
+    return Settled(frozenset(active), exempt, frozenset(failed))
 
 
 class Stream:
@@ -118,7 +114,7 @@ class Stream:
         self._passage = passage
         self._plan = passage.plan
         self._side = passage.plan.completion
-        self._active, self._exempt, failed = settled(self._side, passage.exchange)
+        self._settled = settled(self._side, passage.exchange)
         self._gates: dict[str, Gate] = {}
         self._running: dict[str, hmac.HMAC] = {}
         self._segments: dict[str, Segment] = {}
@@ -126,9 +122,8 @@ class Stream:
         self._unknown: list[str] = []
         self._begin = time.perf_counter()
         self.verdicts: dict[int, Verdict] = {}
-        self.failed_closed = any(rule.on_error == "refuse" and rule.acts for rule in failed)
         self.most_held = 0
-        self._tripped = self.failed_closed
+        self._tripped = False
 
     @property
     def tripped(self) -> bool:
@@ -192,7 +187,7 @@ class Stream:
 
     def closed(self, choice: int) -> bool:
         """The guard failed on this choice and fails closed."""
-        return self.failed_closed or any(gate.failed_closed for gate in self._of(choice))
+        return any(gate.failed_closed for gate in self._of(choice))
 
     async def end(self, choice: int) -> Verdict:
         """The choice has ended, by itself or by a refusal: decide it whole, and let out what was held for that."""
@@ -243,8 +238,7 @@ class Stream:
             self._side.look(role, kind),
             channel,
             choice,
-            active=self._active,
-            exempt=self._exempt,
+            settled=self._settled,
             max_hold=self._plan.max_hold,
             hold_limit=self._plan.hold_limit,
             fixed=fixed,
@@ -265,7 +259,7 @@ class Stream:
         if not segments:
             return
         found, failures = await self._passage.engine.look_whole(
-            self._side, segments, self._passage.exchange, deadline=self._plan.deadline, active=self._active
+            self._side, segments, self._passage.exchange, deadline=self._plan.deadline, active=self._settled.active
         )
         for finding in found:
             results.setdefault(finding.rule, RuleResult()).findings.append(finding)

@@ -88,8 +88,6 @@ class Release:
         self._unread = 0
         self.finished = False
         self.failed: Verdict | None = None
-        if stream.failed_closed:
-            self._known.add(0)
 
     @property
     def holds(self) -> bool:
