@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,14 +62,16 @@ def test_places_are_apart() -> None:
 
 
 SPANS = st.tuples(st.integers(0, 30), st.integers(1, 10)).map(lambda pair: (pair[0], pair[0] + pair[1]))
-EDITS = st.lists(st.builds(Edit, st.just(""), SPANS, st.sampled_from(["", "x", "[LONG]"]), st.just("r"), st.integers(0, 2)))
+EDITS = st.lists(
+    st.builds(Edit, st.just(""), SPANS, st.sampled_from(["", "x", "[LONG]"]), st.just("r"), st.integers(0, 2))
+)
 
 
 @given(EDITS)
 def test_united_edits_cover_the_same_and_do_not_overlap(edits: list[Edit]) -> None:
     united = unite(edits)
     assert {i for e in united for i in range(*e.span)} == {i for e in edits for i in range(*e.span)}
-    assert all(a.span[1] <= b.span[0] for a, b in zip(united, united[1:], strict=False))
+    assert all(a.span[1] <= b.span[0] for a, b in pairwise(united))
 
 
 @given(EDITS)
