@@ -127,7 +127,7 @@ class _Reader:
         if op is sre.LITERAL:
             return self._literal(value)
         if op is sre.NOT_LITERAL:
-            return Char(f"[^{_escape(value)}]", ascii=False)
+            return self._set([(sre.NEGATE, None), (sre.LITERAL, value)])
         if op is sre.ANY:
             return Char("(?s:.)" if self._dot_all else r"[^\n]", ascii=False)
         if op is sre.IN:
