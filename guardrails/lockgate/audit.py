@@ -115,8 +115,8 @@ class Audit:
 def record(line: Line, marker: Marker) -> dict[str, Any]:
     """The line as JSON-ready values. No text of the exchange is in it."""
     texts = {segment.where: segment for segment in line.texts}
-    marks = {where: marker.mark(segment.text) for where, segment in texts.items()}
-    marks.update(line.marks)
+    marks = {marker.place(where): marker.mark(segment.text) for where, segment in texts.items()}
+    marks.update({marker.place(where): mark for where, mark in line.marks.items()})
     shown: dict[str, Any] = {
         "id": line.id,
         "time": datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds"),
@@ -139,5 +139,18 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
             segment = texts.get(finding.where)
             if segment is not None and finding.span is not None:
                 entry["mark"] = marker.mark(segment.text[finding.span[0] : finding.span[1]])
+        _hide_names(public, marker)
         shown[side] = public
     return shown
+
+
+def _hide_names(public: dict[str, Any], marker: Marker) -> None:
+    """Pointers hold names, and names may be somebody's words."""
+    for key in ("findings", "edits", "failures"):
+        for entry in public[key]:
+            entry["where"] = marker.place(entry["where"])
+    coverage = public["coverage"]
+    coverage["scanned"] = {
+        names: [marker.place(where) for where in places] for names, places in coverage["scanned"].items()
+    }
+    coverage["skipped"] = {marker.place(where): reason for where, reason in coverage["skipped"].items()}

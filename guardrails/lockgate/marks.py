@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 
 _MARK = 32  # hex digits
+
+_NAME = re.compile(r"#?[a-z][a-z0-9_]{0,39}")
+"""What a member of an API may be called; also those that no lens knows."""
+_OWN_WORDS = frozenset({"metadata", "parameters", "schema", "web_search_options", "error"})
+"""Below these, names are the client's or the upstream's."""
+_KNOWN = re.compile(r"/(?:messages|choices)/\d+(?:/(?:message|content|\d+|text|reasoning|reasoning_content|refusal))*")
 
 
 class Marker:
@@ -17,6 +24,18 @@ class Marker:
 
     def mark(self, text: str) -> str:
         return hmac.digest(self._key, encode(text), "sha256").hex()[:_MARK]
+
+    def place(self, pointer: str) -> str:
+        """A JSON pointer, with a mark in place of each name in it that is the client's own words."""
+        if not pointer or _KNOWN.fullmatch(pointer):
+            return pointer
+        own = False
+        shown: list[str] = []
+        for token in pointer.split("/"):
+            hidden = own or not _NAME.fullmatch(token)
+            shown.append(f"~{self.mark(token)[:8]}" if hidden and token and not token.isdecimal() else token)
+            own = own or token in _OWN_WORDS
+        return "/".join(shown)
 
     def running(self) -> hmac.HMAC:
         """For a text that comes in pieces: update it with each, as `encode` gives it; `mark_of` is the whole's mark."""

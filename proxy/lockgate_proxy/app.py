@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
+from lockgate.ids import new_id
 from lockgate.policy.plan import Plan
 from lockgate.telemetry import Tracing
 from lockgate.wire.chat import ChatLens
@@ -23,7 +24,7 @@ from lockgate_proxy.forward import handle_unguarded
 from lockgate_proxy.paths import meaning
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
-from lockgate_proxy.visit import Context
+from lockgate_proxy.visit import Context, Visit, remember
 
 _log = logging.getLogger("lockgate.proxy")
 
@@ -107,15 +108,7 @@ class _Door:
             return
         if scope["type"] != "http":
             return
-        handler = self._handler(scope)
-        if handler is None:
-            problem = problems.bad_request(
-                "the path is written in a way that the guard and the upstream may read differently",
-                code="invalid_path",
-            )
-            await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
-            await send({"type": "http.response.body", "body": problem.body})
-            return
+        handler = self._handler(scope) or _refuse_spelling
         await _until_gone(handler, self._context, scope, receive, send)
 
     @staticmethod
@@ -130,6 +123,16 @@ class _Door:
             return handle_unguarded
         # Deployments and other prefixes are chat as well; an unusual spelling of it is nobody's honest path.
         return handle_chat if raw.endswith(_CHAT_ENDING) and plain == raw.lower() else None
+
+
+async def _refuse_spelling(context: Context, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - a handler
+    visit = Visit(context, send, new_id(), scope["path"], outcome="invalid")
+    await visit.refuse(
+        problems.bad_request(
+            "the path is written in a way that the guard and the upstream may read differently", code="invalid_path"
+        )
+    )
+    remember(visit)
 
 
 async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from lockgate.errors import WireError
@@ -43,8 +44,8 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
     except UpstreamError as error:
         visit.outcome = "upstream_error"
         await visit.refuse(problems.upstream_problem(error))
-    except ClientGone:
-        visit.outcome = "client_gone"
+    except (ClientGone, asyncio.CancelledError):
+        visit.left()
         raise
     except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
         report(visit, error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
@@ -11,7 +12,7 @@ from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.headers import answer_headers, request_headers, value_of
 from lockgate_proxy.upstream import Answer, UpstreamError
-from lockgate_proxy.visit import Context, Visit, remember
+from lockgate_proxy.visit import Context, Visit, remember, report
 
 _BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a body that follows
 
@@ -33,6 +34,12 @@ async def handle_unguarded(context: Context, scope: Scope, receive: Receive, sen
     except UpstreamError as error:
         visit.outcome = "upstream_error"
         await _fail(visit, problems.upstream_problem(error))
+    except (ClientGone, asyncio.CancelledError):
+        visit.left()
+        raise
+    except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
+        report(visit, error)
+        await _fail(visit, problems.internal())
     finally:
         visit.timings["total"] = time.perf_counter() - begin
         remember(visit)
@@ -82,7 +89,11 @@ async def _answer(visit: Visit, scope: Scope, answer: Answer) -> None:
     visit.status = answer.status
     visit.started = True
     length = answer.status not in _BODILESS
-    headers = [*answer_headers(answer.headers, length=length), (b"x-lockgate-id", visit.id.encode()), (b"x-lockgate-action", b"none")]
+    headers = [
+        *answer_headers(answer.headers, length=length),
+        (b"x-lockgate-id", visit.id.encode()),
+        (b"x-lockgate-action", b"none"),
+    ]
     await visit.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if scope["method"] != "HEAD":
         async for chunk in answer.chunks():

@@ -77,6 +77,11 @@ class Visit:
             shown["rules"] = verdict.applied
         return shown
 
+    def left(self) -> None:
+        """The client has left, and what was under way for it is cancelled."""
+        if self.outcome == "error":
+            self.outcome = "cancelled" if self.started else "client_gone"
+
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         self.status = status
         self.started = True
