@@ -15,7 +15,8 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from lockgate.engine import Engine
@@ -105,29 +106,39 @@ class Guard:
     def _plain(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             passage = self._passage()
-            bound = _run(self._admit(passage, signature, args, kwargs, stream=False))
-            return _run(self._release(passage, function(*bound.args, **bound.kwargs)))
+            bound, reading = self._read(signature, args, kwargs)
+            self._admit(bound, _run(passage.prompt(reading)))
+            value = function(*bound.args, **bound.kwargs)
+            return self._release(value, _run(passage.answer(_said(value))))
 
         return call
 
     def _coroutine(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:
             passage = self._passage()
-            bound = await self._admit(passage, signature, args, kwargs, stream=False)
-            return await self._release(passage, await function(*bound.args, **bound.kwargs))
+            bound, reading = self._read(signature, args, kwargs)
+            self._admit(bound, await passage.prompt(reading))
+            value = await function(*bound.args, **bound.kwargs)
+            return self._release(value, await passage.answer(_said(value)))
 
         return call
 
     def _generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            passage = self._passage()
-            bound = _run(self._admit(passage, signature, args, kwargs, stream=True))
+            passage = self._passage(stream=True)
+            bound, reading = self._read(signature, args, kwargs)
+            self._admit(bound, _run(passage.prompt(reading)))
             source = function(*bound.args, **bound.kwargs)
             pieces = Pieces(passage.stream())
             try:
                 for piece in source:
-                    yield from _run(pieces.add(piece))
-                yield from _run(self._last(pieces))
+                    with self._telling():
+                        cleared = _run(pieces.add(piece))
+                    yield from cleared
+                with self._telling():
+                    rest, verdict = _run(pieces.end())
+                self._tell(verdict)
+                yield from rest
             finally:
                 source.close()
 
@@ -135,50 +146,58 @@ class Guard:
 
     def _async_generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            passage = self._passage()
-            bound = await self._admit(passage, signature, args, kwargs, stream=True)
+            passage = self._passage(stream=True)
+            bound, reading = self._read(signature, args, kwargs)
+            self._admit(bound, await passage.prompt(reading))
             source = function(*bound.args, **bound.kwargs)
             pieces = Pieces(passage.stream())
             try:
                 async for piece in source:
-                    for cleared in await pieces.add(piece):
-                        yield cleared
-                for cleared in await self._last(pieces):
-                    yield cleared
+                    with self._telling():
+                        cleared = await pieces.add(piece)
+                    for one in cleared:
+                        yield one
+                with self._telling():
+                    rest, verdict = await pieces.end()
+                self._tell(verdict)
+                for one in rest:
+                    yield one
             finally:
                 await source.aclose()
 
         return call
 
-    # The steps.
+    # The steps. What calls `on_verdict` runs in the caller's thread: it may guard something itself.
 
-    def _passage(self) -> Passage:
-        return Passage(self.plan, Exchange(new_id(), "text", self._subject), self._engine)
+    def _passage(self, *, stream: bool = False) -> Passage:
+        return Passage(self.plan, Exchange(new_id(), "text", self._subject, stream), self._engine)
 
-    async def _admit(
-        self,
-        passage: Passage,
-        signature: inspect.Signature,
-        args: Sequence[Any],
-        kwargs: dict[str, Any],
-        *,
-        stream: bool,
-    ) -> inspect.BoundArguments:
-        passage.exchange.stream = stream
+    def _read(
+        self, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> tuple[inspect.BoundArguments, Reading]:
         bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
         reading = Reading()
-        texts = [name for name in bound.arguments if self._is_prompt(name, bound.arguments[name])]
-        for name in texts:
-            read_value(reading, f"/{escape(name)}", bound.arguments[name], "user")
-        verdict = await passage.prompt(reading)
-        self._tell(verdict)
-        _raise(verdict)
-        for name in texts:
-            bound.arguments[name] = edit_value(bound.arguments[name], verdict.edits, base=f"/{escape(name)}")
-        return bound
+        for where, holder, key in self._prompts(bound):
+            read_value(reading, where, holder[key], "user")
+        return bound, reading
 
-    def _is_prompt(self, name: str, value: Any) -> bool:
-        return name in self._prompt if self._prompt is not None else is_text(value)
+    def _prompts(self, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, Any]]:
+        """(pointer, holder, key) of each argument that is the prompt; those of ``*args`` and ``**kwargs`` one by one."""
+        for name, parameter in bound.signature.parameters.items():
+            holder: Any = bound.arguments
+            where = ""
+            keys: Sequence[Any] = [name]
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                holder[name] = list(holder[name])
+                holder = holder[name]
+                where, keys = f"/{escape(name)}", range(len(holder))
+            elif parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                holder = holder[name]
+                where, keys = f"/{escape(name)}", list(holder)
+            for key in keys:
+                if is_text(holder[key]) if self._prompt is None else name in self._prompt:
+                    yield f"{where}/{escape(str(key))}", holder, key
 
     def _require_names(self, signature: inspect.Signature, function: Callable[..., Any]) -> None:
         for name in self._prompt or ():
@@ -186,18 +205,25 @@ class Guard:
                 known = ", ".join(signature.parameters)
                 raise TypeError(f"{function.__name__} has no argument {name!r} to guard; it has: {known}")
 
-    async def _release(self, passage: Passage, value: Any) -> Any:
-        reading = Reading()
-        read_value(reading, _CHANNEL, value, "assistant", 0)
-        verdict = await passage.answer(reading)
+    def _admit(self, bound: inspect.BoundArguments, verdict: Verdict) -> None:
+        self._tell(verdict)
+        _raise(verdict)
+        for where, holder, key in self._prompts(bound):
+            holder[key] = edit_value(holder[key], verdict.edits, base=where)
+
+    def _release(self, value: Any, verdict: Verdict) -> Any:
         self._tell(verdict)
         _raise(verdict)
         return edit_value(value, verdict.edits)
 
-    async def _last(self, pieces: Pieces) -> list[Any]:
-        rest, verdict = await pieces.end()
-        self._tell(verdict)
-        return rest
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tells of a verdict that stops a stream."""
+        try:
+            yield
+        except (Refused, GuardUnavailable) as stopped:
+            self._tell(stopped.verdict)
+            raise
 
     def _tell(self, verdict: Verdict) -> None:
         if self._on_verdict is not None:
@@ -233,21 +259,23 @@ class Pieces:
             end = self._stream.gate(_CHANNEL).length
             self._queue.append((piece, end - len(piece), end))
         else:
-            self._stream.skip({_CHANNEL: "unread: unknown"}, [_CHANNEL])
+            if piece is not None:
+                self._stream.skip({_CHANNEL: "unread: unknown"}, [_CHANNEL])
             self._queue.append((piece, -1, -1))
         out = self._pop()
         if self._stream.tripped and (self._stream.refused(0) or self._stream.closed(0)):
             if out:
                 # What is cleared is the caller's; the refusal is raised by the next call.
                 return out
-            _raise(await self._stream.end(0))
+            await self._stream.end(0)
+            _raise(self._stream.close())
         return out
 
     async def end(self) -> tuple[list[Any], Verdict]:
         """The text is over: the rest, and the verdict."""
-        verdict = await self._stream.end(0)
+        await self._stream.end(0)
         out = self._pop()
-        self._stream.close()
+        verdict = self._stream.close()
         _raise(verdict)
         return out, verdict
 
@@ -271,6 +299,12 @@ class Pieces:
 
 def _choice(side: Literal["prompt", "completion"]) -> int | None:
     return None if side == "prompt" else 0
+
+
+def _said(value: Any) -> Reading:
+    reading = Reading()
+    read_value(reading, _CHANNEL, value, "assistant", 0)
+    return reading
 
 
 def _raise(verdict: Verdict) -> None:
