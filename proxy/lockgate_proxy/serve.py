@@ -28,10 +28,14 @@ def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
     """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
     plan = compile_policy(load_policy(settings.policy))
     tracing = configure()
-    bound = bind(settings.host, settings.port)
-    key = settings.audit_key.get_secret_value().encode() if settings.audit_key is not None else None
-    audit = Audit(settings.audit, key) if settings.audit is not None else None
-    app = make_app(settings, plan, tracing=tracing, audit=audit)
+    audit = _audit(settings)
+    try:
+        app = make_app(settings, plan, tracing=tracing, audit=audit)
+        bound = bind(settings.host, settings.port)
+    except SettingsError:
+        if audit is not None:
+            audit.close()
+        raise
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -47,6 +51,16 @@ def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
         timeout_graceful_shutdown=_GRACE,
     )
     return uvicorn.Server(config), bound
+
+
+def _audit(settings: Settings) -> Audit | None:
+    if settings.audit is None:
+        return None
+    key = settings.audit_key.get_secret_value().encode() if settings.audit_key is not None else None
+    try:
+        return Audit(settings.audit, key)
+    except OSError as error:
+        raise SettingsError(f"audit: {settings.audit} can't be written ({error.strerror})") from None
 
 
 def bind(host: str, port: int) -> socket.socket:
