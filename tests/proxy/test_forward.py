@@ -211,13 +211,16 @@ class TestWhatGoesWrong:
             await asyncio.wait_for(proxy.upstream.gone.wait(), 5)
 
     async def test_a_client_that_leaves_in_mid_upload(self) -> None:
+        begun = asyncio.Event()
+
         async def script(peer: Peer) -> None:
             await peer.request_head()
+            begun.set()
             await peer.gone()
 
         async with proxied(ALLOW, script) as proxy:
             client = await proxy.client()
             await client.send(request("POST", "/v1/files", "Content-Length: 1000", length=False), os.urandom(500))
-            await until(lambda: proxy.upstream.connections == 1)
+            await begun.wait()
             client.close()
             await asyncio.wait_for(proxy.upstream.gone.wait(), 5)
