@@ -12,7 +12,7 @@ rule may act on such text.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,7 +46,7 @@ class _Held:
     event: Event
     document: Any = None
     parts: list[_Part] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
+    ends: Sequence[int] = ()
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class _Taken:
     held: _Held
     reading: EventReading
     due: bool = False
-    late: set[int] = field(default_factory=set)
+    late: frozenset[int] = frozenset()
     late_error: bool = False
 
 
@@ -110,13 +110,11 @@ class Release:
             self._pending = _Taken(_Held(event), EventReading())
             return None
         taken = self._feed(event, *self._read(event))
-        if taken.due or taken.held.ends or self._ending or taken.late or taken.late_error:
-            self._pending = taken
-            return None
-        if self._refused or self._stream.tripped:
-            self._pending = taken
-            return None
-        return self._let(taken.held)
+        held = taken.held
+        if not (taken.due or held.ends or self._ending or self._ended or self._stream.tripped):
+            return self._let(held)
+        self._pending = taken
+        return None
 
     async def settle(self) -> list[bytes]:
         """Go on with the event that `add_now` could not finish."""
@@ -182,8 +180,11 @@ class Release:
         return EventReading([bare], skipped={"": "unread: unknown"}, unknown=[""])
 
     def _feed(self, event: Event, document: Any, reading: EventReading) -> _Taken:
-        held = _Held(event, document, ends=[choice for choice in reading.ended if choice not in self._ended])
+        held = _Held(event, document)
         taken = _Taken(held, reading)
+        if reading.ended:
+            held.ends = [choice for choice in reading.ended if choice not in self._ended]
+            self._known.update(held.ends)
         for delta in reading.deltas:
             if delta.choice in self._ended:
                 if delta.choice in self._refused or self._stream.acts_on(delta.channel, delta.kind):
@@ -191,7 +192,7 @@ class Release:
                     if delta.channel.startswith("/error"):
                         taken.late_error = True
                     else:
-                        taken.late.add(delta.choice)
+                        taken.late |= {delta.choice}
                 continue
             self._known.add(delta.choice)
             due = self._stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed)
@@ -202,7 +203,6 @@ class Release:
                 taken.due = taken.due or gate.waits
             end = gate.length
             held.parts.append(_Part(delta, end - len(delta.text), end))
-        self._known.update(reading.ended)
         return taken
 
     # Deciding.
@@ -258,7 +258,8 @@ class Release:
         """The flags of a choice that has ended stand right before the event that ends it."""
         place = next((i for i, held in enumerate(self._queue) if choice in held.ends), len(self._queue))
         if place < len(self._queue):
-            self._queue[place].ends.remove(choice)
+            held = self._queue[place]
+            held.ends = [other for other in held.ends if other != choice]
         if flags := self._flags(verdict):
             note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
             own = data_event(flag_chunk(self._seen, choice, flags, note))
@@ -290,7 +291,8 @@ class Release:
         if not held.parts and not held.ends and not self._queue:
             return [held.event.raw]
         self._queue.append(held)
-        self._ending.update(held.ends)
+        if held.ends:
+            self._ending.update(held.ends)
         return self._pop()
 
     def _may_stay(self, taken: _Taken) -> bool:
