@@ -10,6 +10,8 @@ _MARK = 32  # hex digits
 
 _NAME = re.compile(r"#?[a-z][a-z0-9_]{0,39}")
 """What a member of an API may be called; also those that no lens knows."""
+_INDEX = re.compile(r"\d{1,6}", re.ASCII)
+"""A place in an array. A longer number may be a name: somebody's telephone."""
 _OWN_WORDS = frozenset({"metadata", "parameters", "schema", "web_search_options", "error"})
 """Below these, names are the client's or the upstream's."""
 _KNOWN = re.compile(r"/(?:messages|choices)/\d+(?:/(?:message|content|\d+|text|reasoning|reasoning_content|refusal))*")
@@ -32,8 +34,8 @@ class Marker:
         own = False
         shown: list[str] = []
         for token in pointer.split("/"):
-            hidden = own or not _NAME.fullmatch(token)
-            shown.append(f"~{self.mark(token)[:8]}" if hidden and token and not token.isdecimal() else token)
+            hidden = token and not _INDEX.fullmatch(token) and (own or not _NAME.fullmatch(token))
+            shown.append(f"~{self.mark(token)[:8]}" if hidden else token)
             own = own or token in _OWN_WORDS
         return "/".join(shown)
 
