@@ -63,6 +63,8 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
 
 
 def _read(visit: Visit, body: bytes) -> tuple[Any, Reading]:
+    if not body.strip():
+        return None, Reading()  # a redirect, or an answer that says nothing
     try:
         document = parse(body, lenient=True)
         return document, visit.context.lens.read_answer(document)

@@ -201,6 +201,10 @@ class TestUnknown:
         assert reply.status == 200
         assert reply.body == body
 
+    async def test_an_empty_body_holds_nothing_unknown(self) -> None:
+        reply = await answered(plan_of(unknown="refuse"), http(b"", b"Location: /x", status=b"307 Elsewhere"))
+        assert (reply.status, reply.header("location"), reply.body) == (307, "/x", b"")
+
     async def test_only_the_choice_that_has_it_is_refused(self) -> None:
         answer = chat_answer("fine", "also fine")
         answer["choices"][1]["message"]["aside"] = "xyzzy"
