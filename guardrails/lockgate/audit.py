@@ -6,6 +6,7 @@ the key can test a guess. Without a key a random one is made at each start, and 
 
 from __future__ import annotations
 
+import json
 import logging
 import queue
 import sys
@@ -14,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -28,6 +30,7 @@ _log = logging.getLogger("lockgate.audit")
 QUEUE = 4096
 """Lines that may wait for the disk. Past that, lines are dropped, counted and reported: an answer never waits."""
 
+_BATCH = 256  # lines that are written at once
 _LONGEST = 128  # of a client-supplied name
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for lines still queued
 
@@ -64,8 +67,13 @@ class Audit:
     def __init__(self, target: Path | Literal["-"], key: bytes | None) -> None:
         self.marker = Marker(key)
         self.dropped = 0
-        self._file: BinaryIO = sys.stdout.buffer if target == "-" else Path(target).open("ab")  # noqa: SIM115 - it is open as long as the process
+        # Unbuffered: what could not be written is known at once, and is not written later in pieces.
+        self._file: RawIOBase | BinaryIO = (
+            sys.stdout.buffer if target == "-" else Path(target).open("ab", buffering=0)  # noqa: SIM115 - it is open as long as the process
+        )
         self._owns_file = target != "-"
+        self._torn = False  # the last write ended within a line
+        self._closed = False
         self._queue: queue.Queue[Line | None] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._run, name="lockgate-audit", daemon=True)
         self._thread.start()
@@ -74,6 +82,9 @@ class Audit:
 
     def write(self, line: Line) -> None:
         """Queue a line. Never waits, never raises."""
+        if self._closed:
+            self._drop("the audit is closed")
+            return
         try:
             self._queue.put_nowait(line)
         except queue.Full:
@@ -81,35 +92,59 @@ class Audit:
 
     def close(self) -> None:
         """Write what is queued, then stop."""
+        if self._closed:
+            return
+        self._closed = True
         try:
             self._queue.put(None, timeout=_CLOSE_WITHIN)
         except queue.Full:
-            self._drop("the audit queue is full at the end")
+            self._drop("the audit queue is full at the end", self._queue.qsize())
             return
         self._thread.join(_CLOSE_WITHIN)
 
-    def _drop(self, why: str) -> None:
-        self.dropped += 1
-        if self.dropped & (self.dropped - 1) == 0:  # at 1, 2, 4, 8, …: said, and not flooding the log
+    def _drop(self, why: str, count: int = 1) -> None:
+        before = self.dropped
+        self.dropped += count
+        if self.dropped.bit_length() > before.bit_length():  # at 1, 2, 4, 8, …: said, and not flooding the log
             _log.error("%s: %d audit lines are lost", why, self.dropped)
 
     def _run(self) -> None:
-        while True:
-            line = self._queue.get()
-            if line is None:
-                break
+        batch: list[bytes] = []
+        while (line := self._queue.get()) is not None:
             try:
-                self._file.write(to_json(record(line, self.marker), inf_nan_mode="null") + b"\n")
-                if self._queue.empty():
-                    self._file.flush()
-            except (OSError, ValueError) as error:
-                self._drop(f"an audit line could not be written ({type(error).__name__})")
+                batch.append(_encoded(record(line, self.marker)))
+            except Exception as error:  # noqa: BLE001 - a line that can't be made must not keep those after it
+                self._drop(f"an audit line could not be made ({type(error).__name__})")
+            if self._queue.empty() or len(batch) == _BATCH:
+                self._put(batch)
+                batch = []
+        self._put(batch)
+        if self._owns_file:
+            self._file.close()
+
+    def _put(self, batch: Sequence[bytes]) -> None:
+        """Write whole lines. Those that are not written whole are lost, and what follows begins a line of its own."""
+        if not batch:
+            return
+        rest = (b"\n" if self._torn else b"") + b"".join(batch)
         try:
+            while rest:
+                count = self._file.write(rest)
+                if not count:
+                    raise BlockingIOError
+                self._torn = rest[count - 1 : count] != b"\n"
+                rest = rest[count:]
             self._file.flush()
-            if self._owns_file:
-                self._file.close()
-        except OSError as error:
-            self._drop(f"the audit file could not be closed ({type(error).__name__})")
+        except (OSError, ValueError) as error:
+            lost = min(rest.count(b"\n"), len(batch)) or len(batch)
+            self._drop(f"audit lines could not be written ({type(error).__name__})", lost)
+
+
+def _encoded(shown: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(shown, inf_nan_mode="null") + b"\n"
+    except ValueError:  # half of a surrogate pair, which UTF-8 can't hold, and JSON's escapes can
+        return json.dumps(shown).encode() + b"\n"
 
 
 def record(line: Line, marker: Marker) -> dict[str, Any]:
