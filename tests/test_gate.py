@@ -12,14 +12,12 @@ from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import SENTENCE, Reach
 from lockgate.engine import Engine
 from lockgate.exchange import Exchange, Reading, Segment
-from lockgate.gate import Gate
 from lockgate.guard import Pieces
 from lockgate.passage import Passage
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
 from lockgate.verdict import Action, Finding
-from lockgate.windows import MAX_WINDOW
 from lockgate.wire.values import edit_value, read_value
 
 
