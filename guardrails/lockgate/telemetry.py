@@ -36,6 +36,8 @@ OPERATION: Final = "gen_ai.operation.name"
 MODEL: Final = "gen_ai.request.model"
 STATUS: Final = "http.response.status_code"
 
+_LONGEST = 128  # of a client-supplied name
+
 Attributes = Mapping[str, str | int | float | bool | tuple[str, ...]]
 
 
@@ -78,6 +80,18 @@ def describe(span: trace.Span | None, verdict: Verdict) -> None:
     span.set_attribute(POLICY_HASH, verdict.policy_hash)
     if verdict.failed_open:
         span.set_attribute(FAILED_OPEN, verdict.failed_open)
+
+
+def finish(span: trace.Span | None, status: int, model: str) -> None:
+    """Put on an exchange's span how it ended: `status` is 0 if no answer began. `model` is what the client called it."""
+    if span is None:
+        return
+    if status:
+        span.set_attribute(STATUS, status)
+    if status >= 500:
+        span.set_status(trace.StatusCode.ERROR)
+    if model:
+        span.set_attribute(MODEL, model[:_LONGEST].encode("utf-8", "replace").decode())
 
 
 def configure(environment: Mapping[str, str] | None = None) -> Tracing:

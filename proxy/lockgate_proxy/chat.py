@@ -9,7 +9,7 @@ from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
 from lockgate.passage import Passage
-from lockgate.telemetry import ADMIT, ANSWER, EXCHANGE, FORWARD, ID, OPERATION, PROMPT, STATUS, describe
+from lockgate.telemetry import ADMIT, ANSWER, EXCHANGE, FORWARD, ID, OPERATION, PROMPT, describe, finish
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
@@ -31,30 +31,27 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
     """Guard one chat exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
     visit = Visit(context, send, new_id(), scope["path"])
     begin = time.perf_counter()
-    try:
-        with context.tracing.span(EXCHANGE, {ID: visit.id, OPERATION: "chat"}) as span:
-            try:
-                await _exchange(visit, scope, receive)
-            finally:
-                if span is not None:
-                    span.set_attribute(STATUS, visit.status)
-    except WireError as error:
-        visit.outcome = "invalid"
-        await visit.refuse(problems.from_wire(error))
-    except UpstreamError as error:
-        visit.outcome = "upstream_error"
-        await visit.refuse(problems.upstream_problem(error))
-    except (ClientGone, asyncio.CancelledError):
-        visit.left()
-        raise
-    except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
-        report(visit, error)
-        if visit.started:
-            raise ConnectionError("the answer had begun and can't be taken back") from None
-        await visit.refuse(problems.internal())
-    finally:
-        visit.timings["total"] = time.perf_counter() - begin
-        remember(visit)
+    with context.tracing.span(EXCHANGE, {ID: visit.id, OPERATION: "chat"}) as span:
+        try:
+            await _exchange(visit, scope, receive)
+        except WireError as error:
+            visit.outcome = "invalid"
+            await visit.refuse(problems.from_wire(error))
+        except UpstreamError as error:
+            visit.outcome = "upstream_error"
+            await visit.refuse(problems.upstream_problem(error))
+        except (ClientGone, asyncio.CancelledError):
+            visit.left()
+            raise
+        except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
+            report(visit, error)
+            if visit.started:
+                raise ConnectionError("the answer had begun and can't be taken back") from None
+            await visit.refuse(problems.internal())
+        finally:
+            visit.timings["total"] = time.perf_counter() - begin
+            remember(visit)
+            finish(span, visit.status, visit.passage.exchange.subject.model if visit.passage is not None else "")
 
 
 async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
