@@ -6,9 +6,12 @@ Everything that is measured runs on one core, everything that measures it (upstr
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import json
 import math
 import os
+import platform
+import re
 import shutil
 import socket
 import statistics
@@ -37,6 +40,7 @@ def options(description: str, *, rounds: int, seconds: float) -> argparse.Namesp
     parser.add_argument("--rounds", type=int, default=rounds, help=f"interleaved rounds ({rounds})")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"seconds of one measurement ({seconds})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also put all numbers into this file")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="also put the tables into this page (RESULTS.md)")
     parser.add_argument("--policies", nargs="+", default=["permissive", "default"], help="policies to guard with")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the peers, only these (bare is always there)")
     parser.add_argument("--litellm", metavar="FILE", help="the litellm command, where it is not on the path")
@@ -252,9 +256,32 @@ def goals(wanted: Iterable[Goal]) -> str:
 
 
 def report(given: argparse.Namespace, name: str, parts: Iterable[str], numbers: Mapping[str, Any]) -> None:
-    """Print the tables; put the numbers under `name` in the file that `--json` says, beside what others put there."""
-    print(f"\n## {name.capitalize()}\n\n{given.rounds} rounds, {given.seconds:g} s a measurement\n")
-    print("\n\n".join(parts), flush=True)
+    """Print the tables. Put the numbers under `name` into the file that `--json` says, and the tables as the section of
+    that name into the page that `--results` says, beside what others put there."""
+    section = "\n\n".join(
+        (
+            f"## {name.capitalize()}",
+            f"`python benchmarks/{name}.py`, {given.rounds} rounds, {given.seconds:g} s a measurement; {_here()}.",
+            *parts,
+        )
+    )
+    print(f"\n{section}", flush=True)
     if given.json is not None:
         known = json.loads(given.json.read_text(encoding="utf-8")) if given.json.is_file() else {}
         given.json.write_text(json.dumps({**known, name: numbers}, indent=1) + "\n", encoding="utf-8")
+    if given.results is not None:
+        page = given.results.read_text(encoding="utf-8") if given.results.is_file() else "# Results\n"
+        given.results.write_text(_with_section(page, section), encoding="utf-8")
+
+
+def _here() -> str:
+    """The day and the machine, in general terms."""
+    day = dt.datetime.now(dt.UTC).date().isoformat()
+    return f"{day}, {os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def _with_section(page: str, section: str) -> str:
+    """The page with the section in place of the one that has its heading, or at the end."""
+    heading = section.partition("\n")[0]
+    kept = [part for part in re.split(r"(?m)^(?=## )", page) if part.partition("\n")[0] != heading]
+    return "\n\n".join(part.strip("\n") for part in [*kept, section]) + "\n"

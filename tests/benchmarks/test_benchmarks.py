@@ -23,9 +23,10 @@ pytestmark = pytest.mark.full
 
 @dataclass(frozen=True)
 class Done:
-    """What a benchmark printed, and the file of numbers that it wrote to."""
+    """What a benchmark printed, the page that it put its tables into, and the file of numbers."""
 
     shown: str
+    page: str
     written: dict[str, Any]
 
 
@@ -35,10 +36,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
 
     @cache
     def once(name: str) -> Done:
-        numbers = tmp_path_factory.mktemp(name) / "numbers.json"
+        folder = tmp_path_factory.mktemp(name)
+        numbers, page = folder / "numbers.json", folder / "page.md"
         numbers.write_text('{"another": 1}')
+        page.write_text(f"# Page\n\n## {name.capitalize()}\n\nold\n\n## Another\n\nkept\n")
         done = subprocess.run(
-            [sys.executable, BENCHMARKS / f"{name}.py", *TINY, "--json", numbers],
+            [sys.executable, BENCHMARKS / f"{name}.py", *TINY, "--json", numbers, "--results", page],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             capture_output=True,
@@ -47,7 +50,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        return Done(done.stdout, json.loads(numbers.read_text()))
+        return Done(done.stdout, page.read_text(), json.loads(numbers.read_text()))
 
     return once
 
@@ -69,6 +72,8 @@ def test_a_benchmark_prints_its_table_and_adds_its_numbers(
     assert rows <= first_cells
     assert done.written[name]
     assert done.written["another"] == 1
+    assert done.page.startswith("# Page\n\n## Another\n\nkept\n\n## ")
+    assert done.page.endswith(done.shown)
 
 
 def test_requests_are_answered(run: Callable[[str], Done]) -> None:
