@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from lockgate.detectors.scanner import Scanner
 from lockgate.detectors.secrets import LONG, SecretsConfig, build
 from looking import CLEAN, Looker, widths
 
@@ -40,6 +41,13 @@ def encoded(value: object) -> str:
 
 def uuid() -> str:
     return "-".join(some(HEX, n) for n in (8, 4, 4, 4, 12))
+
+
+def cut_after(text: str) -> int:
+    """How far the one finding of `text` reaches, which says itself that it was cut."""
+    (match,) = Scanner(LOOK.detector.specs).scan(text).matches
+    assert match.too_wide
+    return match.end
 
 
 def web_token(payload: int = 60, signature: int = 43) -> str:
@@ -304,11 +312,7 @@ class TestWebTokens:
         assert LOOK(f"{cut} …") == [("JWT", cut)]
 
     def test_one_that_is_too_long_is_found_as_far_as_the_row_goes(self) -> None:
-        token = web_token(payload=3000)
-        ((label, value),) = LOOK(token)
-        assert label == "JWT"
-        assert token.startswith(value)
-        assert len(value) > 1000
+        assert cut_after(web_token(payload=3000)) > LONG
 
 
 class TestPrivateKeys:
@@ -337,11 +341,7 @@ class TestPrivateKeys:
         assert LOOK(f"{head}\n\nThat was all of it.") == [("PRIVATE_KEY", head)]
 
     def test_one_that_is_too_long_is_found_as_far_as_the_row_goes(self) -> None:
-        block = key_block(lines=50)
-        ((label, value),) = LOOK(block)
-        assert label == "PRIVATE_KEY"
-        assert block.startswith(value)
-        assert len(value) > 1600
+        assert cut_after(key_block(lines=50)) > LONG - 64  # whole lines
 
 
 def test_kinds_and_scores() -> None:
@@ -353,10 +353,19 @@ def test_kinds_and_scores() -> None:
     assert sure("sk-" + string.ascii_lowercase) == [("OPENAI_API_KEY", "sk-" + string.ascii_lowercase)]
 
 
-def test_rows_are_narrow_but_for_two() -> None:
-    wide = {label: width for label, width in widths(LOOK.detector).items() if width > 256}
-    assert set(wide) == {"JWT", "PRIVATE_KEY"}
-    assert max(wide.values()) <= LONG
+@pytest.mark.parametrize("begin", ["sk-proj-", "ghp_", "password: ", "Authorization: Bearer ", "api_key = "])
+def test_a_long_key_is_found_whole_or_said_to_be_cut(begin: str) -> None:
+    value = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=1900))  # noqa: S311 - made up
+    ((_, found),) = LOOK(f"{begin}{value} rest")
+    assert found.endswith(value)
+    assert cut_after(f"{begin}{value}{value} rest") > LONG
+
+
+def test_rows_are_narrow_where_their_form_sets_a_most() -> None:
+    wide = {spec.label for spec in LOOK.detector.specs if spec.max_width > 256}
+    assert wide >= {"JWT", "PRIVATE_KEY", "PASSWORD"}
+    assert not wide & {"AWS_ACCESS_KEY_ID", "TWILIO_API_KEY", "AZURE_STORAGE_KEY"}
+    assert max(widths(LOOK.detector).values()) == LONG + 1  # the one more tells of a cut
 
 
 def test_there_are_rows_for_many_vendors() -> None:

@@ -30,7 +30,7 @@ def drawn(tree: Any, draw: random.Random) -> str:
             out += draw.choice(chars)
         elif op is sre.MAX_REPEAT:
             low, high, item = value
-            out += "".join(drawn(item, draw) for _ in range(draw.randint(low, high)))
+            out += "".join(drawn(item, draw) for _ in range(draw.randint(low, min(high, low + 60))))
         elif op is sre.BRANCH:
             out += drawn(draw.choice(value[1]), draw)
         else:
@@ -59,7 +59,7 @@ def test_keys_drawn_from_each_form_pass_its_check_and_are_found(key: Key) -> Non
 @pytest.mark.parametrize("spec", build(SecretsConfig()).specs, ids=lambda spec: spec.label)
 def test_each_row_can_be_run(spec: PatternSpec) -> None:
     form = prepare(spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case)
-    assert form.width <= spec.max_width
+    assert form.width <= spec.max_width + bool(form.open)
     assert Scanner([spec]).scan("nothing").matches == []
 
 

@@ -1,8 +1,10 @@
 """Python's pattern syntax, made ready for a linear-time engine and for streams.
 
-A pattern is read into a tree (`regex_tree.py`) and written again, in RE2's syntax, in three forms:
+A pattern is read into a tree (`regex_tree.py`) and written again, in RE2's syntax, in up to four forms:
 
-- `full`: every repeat bounded, so that no match is wider than the row's `max_width`;
+- `full`: every repeat bounded, so that no match is wider than the row's `max_width` and one character;
+- `open`: where the pattern has unbounded repeats, the pattern as it stands: how the width is shared out among them is
+  known only at the match, so the scanner looks for it in stretches of that width;
 - `loose`: the same with its large repeats unbounded, a superset that costs the set engine far fewer states;
 - `live`: matches the *reversed* end of a text exactly where that end could still grow into a match. A stream may
   let everything go that stands before it.
@@ -20,15 +22,17 @@ _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in th
 _LIVE_FROM = 100  # likewise in the live form, where a long repeat only costs memory: what is held is bounded anyway
 _LIVE_FROM_UNICODE = 8  # one of Unicode's classes is some hundred states
 _RE2_REPEAT_LIMIT = 1000
+_OPEN = -1  # in place of a cap: unbounded repeats stay so
 _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": r"\B"}
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pattern in its three forms. `width`: the most characters a match can have. `left`/`right`: the pattern begins
+    """A pattern in its forms; `open` is empty where `full` is the pattern. `width`: the most characters a match can have. `left`/`right`: the pattern begins
     / ends with a word boundary, to be checked against Unicode's letters as well, which RE2 does not."""
 
     full: str
+    open: str
     loose: str
     live: str
     width: int
@@ -37,8 +41,11 @@ class Prepared:
     captures: bool
 
 
-def prepare(pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True) -> Prepared:
-    """Read `pattern` and write its forms. Raises PatternError for what can't be run in linear time or is too wide."""
+def prepare(
+    pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True, peeks: bool = False
+) -> Prepared:
+    """Read `pattern` and write its forms. `peeks`: its matches are checked with the character behind them, which a
+    stream has to wait for. Raises PatternError for what can't be run in linear time or is too wide."""
     node, flags = read(pattern, ignore_case=ignore_case, folded=folded)
     captures = _captures(node)
     if captures > 1:
@@ -54,8 +61,9 @@ def prepare(pattern: str, *, max_width: int, ignore_case: bool = False, folded: 
     head = head + ":" if len(head) > len("(?") else "(?:"
     return Prepared(
         full=f"{head}{_emit(node, cap)})",
+        open=f"{head}{_emit(node, _OPEN)})" if cap else "",
         loose=f"{head}{_emit(node, None)})",
-        live=f"{head}{_live(node, cap, ends_in_boundary=right)})",
+        live=f"{head}{_live(node, cap, waits=right or peeks)})",
         width=wide,
         left=left,
         right=right,
@@ -175,7 +183,8 @@ def _times(text: str, low: int, high: int | None) -> str:
 
 
 def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
-    """RE2's text of a node; `cap` None for the loose form."""
+    """RE2's text of a node; `cap` None for the loose form, `_OPEN` for the open one. Reversed, it is for the live form,
+    in which unbounded repeats stay so."""
     match node:
         case Char(text):
             return text
@@ -192,6 +201,8 @@ def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
             inner = _emit(item, cap, reverse=reverse)
             if cap is None:
                 return _times(inner, min(low, _LOOSE_FROM), None if high is None or high > _LOOSE_FROM else high)
+            if high is None and (reverse or cap == _OPEN):
+                return _times(inner, min(low, _live_from(inner)) if reverse else low, None)
             most = max(low, cap) if high is None else high
             if reverse and most > _live_from(inner):
                 return _times(inner, min(low, _live_from(inner)), None)
@@ -202,11 +213,11 @@ def _live_from(text: str) -> int:
     return _LIVE_FROM_UNICODE if "\\p" in text else _LIVE_FROM
 
 
-def _live(node: Node, cap: int, *, ends_in_boundary: bool) -> str:
+def _live(node: Node, cap: int, *, waits: bool) -> str:
     """The reversed texts that are unfinished matches. A pattern that ends in a boundary is unfinished, too, when only
     the next character is missing; where the scanner checks that boundary, the whole pattern is added here."""
     unfinished = _unfinished(node, cap)
-    if ends_in_boundary and not (isinstance(node, Seq) and node.items and isinstance(node.items[-1], At)):
+    if waits and not (isinstance(node, Seq) and node.items and isinstance(node.items[-1], At)):
         return f"(?:{unfinished}|{_emit(node, cap, reverse=True)})"
     return unfinished
 
@@ -221,10 +232,10 @@ def _unfinished(node: Node, cap: int) -> str:
         case Alt(items):
             forms = list(dict.fromkeys(_unfinished(item, cap) for item in items))
             return "(?:" + "|".join(forms) + ")"
-        case Repeat(item, low, high):
-            most = max(low, cap) if high is None else high
+        case Repeat(item, _, high):
             whole = _emit(item, cap, reverse=True)
-            return _unfinished(item, cap) + _times(whole, 0, None if most > _live_from(whole) else most - 1)
+            most = None if high is None or high > _live_from(whole) else high - 1
+            return _unfinished(item, cap) + _times(whole, 0, most)
         case Seq(items):
             if not items:
                 return ""

@@ -58,27 +58,54 @@ class _Row:
     compiled: re2._Regexp | None = field(default=None, repr=False)
     begins: re2._Regexp | None = field(default=None, repr=False)
 
+    @property
+    def reach(self) -> int:
+        """The most characters of a match, with the one that tells of a cut."""
+        return self.spec.max_width + 1 if self.form.open else self.form.width
+
     def regex(self) -> re2._Regexp:
         """The row's span form, compiled."""
         if self.compiled is None:
-            wide = self.form.width > _WIDE
-            self.compiled = re2.compile(self.form.full, _options(_WIDE_MEMORY if wide else _ROW_MEMORY))
-            self.begins = re2.compile(self.form.loose, _options(_ROW_MEMORY)) if wide else None
+            wide = self.form.width > _WIDE and not self.form.open
+            pattern = self.form.open or self.form.full
+            self.compiled = re2.compile(pattern, _options(_WIDE_MEMORY if wide else _ROW_MEMORY))
+            if wide:
+                self.begins = re2.compile(self.form.loose, _options(_ROW_MEMORY))
+            elif self.form.open:
+                self.begins = self.compiled
         return self.compiled
 
     def matches(self, encoded: bytes, position: int) -> Iterator[re2._Match]:
-        """The row's matches from byte `position` on, leftmost-longest, none overlapping."""
+        """The row's matches from byte `position` on, no wider than `reach`, leftmost-longest, none overlapping."""
         full = self.regex()
         if self.begins is None:
             yield from full.finditer(encoded, position)
             return
-        while begin := self.begins.search(encoded, position):
-            # Where the loose form begins, the full one mostly does: an anchored match is cheap. It begins nowhere before.
-            match = full.match(encoded, begin.start()) or full.search(encoded, begin.start() + 1)
-            if match is None:
+        # What begins a match may look far ahead in vain. Each search sees a stretch only, so none costs more than that.
+        size = len(encoded)
+        step = self.reach * (1 if encoded.isascii() else 4)  # bytes
+        while position < size:
+            stop = min(position + 2 * step, size)
+            found = self.begins.search(encoded, position, stop)
+            begin = found.start() if found is not None else size
+            if stop < size and begin > stop - step:
+                position = stop - step  # up to here nothing begins; behind it, the stretch is too short to tell
+                continue
+            if found is None:
                 return
-            yield match
-            position = match.end()
+            match = full.match(encoded, begin, _behind(encoded, begin, self.reach))
+            if match is not None:
+                yield match
+            position = begin + 1 if match is None else match.end()
+
+
+def _behind(encoded: bytes, begin: int, count: int) -> int:
+    """The byte behind the `count` characters that begin at byte `begin`."""
+    part = encoded[begin : begin + count]
+    if part.isascii():
+        return begin + len(part)
+    part = encoded[begin : begin + 4 * count]
+    return begin + len(part.decode("utf-8", "ignore")[:count].encode())
 
 
 def _collapse(text: str) -> tuple[str, list[int]]:
@@ -138,7 +165,7 @@ class _Pass:
         self._alive = len(rows)
         self._set.Add("(?s:.)")
         self._set.Compile()
-        self.reach = max(row.form.width for row in rows) + 1
+        self.reach = max(row.reach for row in rows) + 1
         live = "|".join(dict.fromkeys(row.form.live for row in rows))
         self._live = re2.compile(f"(?:{live})", _options())
 
@@ -170,8 +197,14 @@ class Scanner:
     def __init__(self, specs: Sequence[PatternSpec]) -> None:
         self.specs = tuple(specs)
         rows = [_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
-        self._folded = _Pass([row for row in rows if row.spec.view == "folded"])
-        self._raw = _Pass([row for row in rows if row.spec.view == "raw"])
+        try:
+            self._folded = _Pass([row for row in rows if row.spec.view == "folded"])
+            self._raw = _Pass([row for row in rows if row.spec.view == "raw"])
+        except re2.error:
+            raise PatternError(
+                "the patterns together need more memory than the engine may take",
+                hint="lower the counts of their repeats, or look for fewer",
+            ) from None
         self.width = max(self._folded.reach, self._raw.reach)
 
     def scan(self, text: str, *, start: int = 0, final: bool = True) -> Scan:
@@ -278,7 +311,13 @@ class _Raw:
 def _row(index: int, spec: PatternSpec) -> _Row:
     folded = spec.view == "folded"
     try:
-        form = prepare(spec.regex, max_width=spec.max_width, ignore_case=spec.ignore_case, folded=folded)
+        form = prepare(
+            spec.regex,
+            max_width=spec.max_width,
+            ignore_case=spec.ignore_case,
+            folded=folded,
+            peeks=spec.validate is not None,
+        )
         row = _Row(index, spec, form)
         if not spec.shipped:
             row.regex()

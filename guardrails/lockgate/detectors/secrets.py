@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from lockgate.detectors import secrets_checks as check
 from lockgate.detectors.checks import ESCAPE, opening
-from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans
+from lockgate.detectors.protocol import MAX_WIDTH, PatternDetector, PatternSpec, Spans
 from lockgate.detectors.secrets_table import (
     JWT,
     KEY_BLOCK,
@@ -27,7 +27,7 @@ from lockgate.detectors.secrets_table import (
 
 KIND = "secrets"
 LONG = 2048
-"""Widest web token or key block, in characters."""
+"""Widest secret whose form sets no most, in characters."""
 
 
 def _known(kind: str) -> str:
@@ -61,15 +61,23 @@ def build(config: SecretsConfig) -> PatternDetector:
 def _specs(kinds: frozenset[str]) -> Iterable[PatternSpec]:
     for key in KEYS:
         if key.label in kinds:
-            yield PatternSpec(key.label, f"{ESCAPE}(?:{key.regex})", key.score, validate=partial(_key, key))
+            yield PatternSpec(
+                key.label, f"{ESCAPE}(?:{key.regex})", key.score, max_width=_width(key), validate=partial(_key, key)
+            )
     for named in NAMED:
         if named.label in kinds:
             validate = partial(_named, named, partial(_recognised, kinds))
-            yield PatternSpec(named.label, named.regex, named.score, ignore_case=True, validate=validate)
+            yield PatternSpec(
+                named.label, named.regex, named.score, ignore_case=True, max_width=_width(named), validate=validate
+            )
     if JWT in kinds:
         yield PatternSpec(JWT, ESCAPE + WEB_TOKEN, max_width=LONG, validate=partial(_key, _WEB_TOKEN))
     if PRIVATE_KEY in kinds:
         yield PatternSpec(PRIVATE_KEY, ESCAPE + KEY_BLOCK, max_width=LONG, validate=check.key_block)
+
+
+def _width(row: Key | Named) -> int:
+    return LONG if ",}" in row.regex else MAX_WIDTH
 
 
 _WEB_TOKEN = Key(JWT, WEB_TOKEN, check.web_token)
