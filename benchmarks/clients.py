@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import cast
 
 import aiohttp
@@ -114,9 +115,10 @@ async def with_httpx(url: str, *, over_aiohttp: bool) -> AsyncIterator[Ask]:
 
     transport = None
     if over_aiohttp:
-        from httpx_aiohttp import AiohttpTransport
-
-        transport = AiohttpTransport(client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        # No package of ours: it is compared where it is installed.
+        transport = import_module("httpx_aiohttp").AiohttpTransport(
+            client=lambda: aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        )
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
     headers = request_headers(HEADERS, identity=True)
     async with httpx.AsyncClient(transport=transport, limits=limits, timeout=600) as client:
