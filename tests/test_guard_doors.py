@@ -8,6 +8,7 @@ import contextvars
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any
@@ -16,12 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compiling import WORDS, plan_of
+from compiling import WORDS, Tone, ToneDetector, plan_of, policy_of
 from lockgate import Guard, Refused, Verdict, guard, load_policy
-from lockgate.exchange import Exchange
+from lockgate.detectors.catalog import Entry
+from lockgate.exchange import Exchange, Segment
 from lockgate.passage import Passage
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.locate import policy_names
+from lockgate.verdict import Finding
 from lockgate.wire.chat import ChatLens
 
 REDACTS = plan_of({"id": "words", "use": WORDS, "then": {"rewrite": "redact"}})
@@ -123,6 +126,20 @@ def test_a_callback_may_guard_something_itself() -> None:
 
     assert function("a secret") == "a [WORDS]"
     assert [verdict.action.word for verdict in inner] == ["refuse", "refuse"]
+
+
+class _Waiting(ToneDetector):
+    """A detector that waits for a guard, on the loop that the guard needs."""
+
+    async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> list[Finding]:
+        echo("x")
+        return []
+
+
+def test_a_detector_that_would_wait_for_itself_fails_instead() -> None:
+    catalog = {"waiting": Entry(Tone, _Waiting)}
+    checked = Guard(compile_policy(policy_of({"use": "waiting"}), catalog=catalog)).check("x")
+    assert [(failure.detector, failure.reason) for failure in checked.failures] == [("waiting", "crash")]
 
 
 _FORKING = """

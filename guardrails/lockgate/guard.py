@@ -326,16 +326,22 @@ class _Background:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started()).result()
+        loop = self._started()
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("a detector can't wait for a guard that is not async: it would wait for itself")
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None or os.getpid() != self._pid:
                 self._pid = os.getpid()  # a forked child has the loop, but not its thread
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="lockgate", daemon=True).start()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="lockgate", daemon=True)
+                self._thread.start()
             return self._loop
 
     _pid = 0
