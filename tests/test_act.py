@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_places_are_apart() -> None:
 
 SPANS = st.tuples(st.integers(0, 30), st.integers(1, 10)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 EDITS = st.lists(
-    st.builds(Edit, st.just(""), SPANS, st.sampled_from(["", "x", "[LONG]"]), st.just("r"), st.integers(0, 2))
+    st.builds(Edit, st.just(""), SPANS, st.sampled_from(["", "x", "[LONG]"]), st.sampled_from("rs"), st.integers(0, 2))
 )
 
 
@@ -87,3 +88,16 @@ def test_apply_keeps_what_no_edit_covers(edits: list[Edit]) -> None:
     covered = {i for e in united for i in range(*e.span)}
     assert [c for c in edited if ord(c) >= 0x100] == [c for i, c in enumerate(text) if i not in covered]
     assert len(edited) == len(text) + sum(len(e.replacement) - (e.span[1] - e.span[0]) for e in united)
+
+
+@given(EDITS, st.integers(0, 10), st.randoms(use_true_random=False))
+def test_in_whatever_groups_edits_come_the_same_comes_of_them(edits: list[Edit], first: int, order: Random) -> None:
+    shuffled = order.sample(edits, len(edits))
+    late, early = shuffled[:first], shuffled[first:]
+    assert unite([*unite(early), *late]) == unite([*unite(late), *unite(early)]) == unite(edits)
+
+
+def test_a_chain_takes_the_widest_of_its_links() -> None:
+    chain = [edit(0, 5, "a"), edit(4, 10, "b"), edit(9, 16, "c")]
+    assert [(*e.span, e.replacement) for e in unite(chain)] == [(0, 16, "c")]
+    assert unite([*unite(chain[1:]), chain[0]]) == unite(chain)

@@ -30,22 +30,25 @@ def edit_for(rule: PlannedRule, finding: Finding) -> Edit:
 
 def unite(edits: Iterable[Edit]) -> list[Edit]:
     """Edits by place and position, overlapping ones as one: it covers them all, and takes the replacement of the
-    highest priority (equal: the widest, then the first)."""
+    highest priority (equal: the widest, then the first). United edits may be united again: in whatever order and
+    groups edits come, what comes of them is the same, so a stream, which learns of them one after the other, agrees
+    with the whole."""
     out: list[Edit] = []
-    for edit in sorted(edits, key=lambda e: (e.where, e.span[0], -e.span[1], -e.priority)):
+    for edit in sorted(edits, key=lambda e: (e.where, e.span[0], -e.span[1])):
         last = out[-1] if out else None
         if last is None or last.where != edit.where or edit.span[0] >= last.span[1]:
             out.append(edit)
             continue
         span = (last.span[0], max(last.span[1], edit.span[1]))
-        winner = edit if _beats(edit, last) else last
-        out[-1] = replace(winner, span=span)
+        winner = min(edit, last, key=_rank)
+        found = winner.found or winner.span
+        out[-1] = replace(winner, span=span, found=None if found == span else found)
     return out
 
 
-def _beats(edit: Edit, other: Edit) -> bool:
-    width, other_width = edit.span[1] - edit.span[0], other.span[1] - other.span[0]
-    return (edit.priority, width) > (other.priority, other_width)
+def _rank(edit: Edit) -> tuple[int, int, int, str, str]:
+    start, end = edit.found or edit.span
+    return -edit.priority, start - end, start, edit.rule, edit.replacement
 
 
 def apply(text: str, edits: Sequence[Edit]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lockgate.act import edit_for, unite
@@ -73,28 +73,32 @@ def decide(
                 if not result.failures:
                     verdict.failures.extend(failures)
                 failed.append((rule, failures))
-            elif value:
+            elif value and (result.findings or not result.failures or rule.condition.uses_detectors):
                 hits.append(_Hit(rule, result.findings))
-                _keep_cut(result, failed, rule)
+                _keep_uncovered(result, failed, rule)
+            elif value:
+                failed.append((rule, result.failures))
         elif result.findings:
             hits.append(_Hit(rule, result.findings))
-            _keep_cut(result, failed, rule)
+            _keep_uncovered(result, failed, rule)
         elif result.failures:
             failed.append((rule, result.failures))
     hits, failed = _permit(verdict, hits, failed, choice)
     _apply(verdict, hits, choice)
-    _fail(verdict, failed, choice)
     if unknown:
         _unknown(verdict, plan, unknown, choice)
+    _fail(verdict, failed, choice)
     return verdict
 
 
-def _keep_cut(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
-    """A match that was cut at its width, or that stands where nothing can be edited, is a finding and a failure: a
-    rewrite did not cover all of it."""
-    cut = [failure for failure in result.failures if failure.reason in ("too_wide", "uneditable")]
-    if cut and rule.action is Action.REWRITE:
-        failed.append((rule, cut))
+def _keep_uncovered(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
+    """A rewrite that applies has not covered what a failure hid: a match that was cut at its width, or stands where
+    nothing can be edited; all that another detector would have found. That a condition is true in spite of a detector's
+    failure is for the condition to say."""
+    judged = rule.condition is not None and rule.condition.uses_detectors
+    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable")]
+    if hidden and rule.action is Action.REWRITE:
+        failed.append((rule, hidden))
 
 
 def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
@@ -123,9 +127,10 @@ def _permit(
     failed: list[tuple[PlannedRule, list[Failure]]],
     choice: int | None,
 ) -> tuple[list[_Hit], list[tuple[PlannedRule, list[Failure]]]]:
-    permits = [hit.rule for hit in hits if hit.rule.permit]
-    if not permits:
+    if not any(hit.rule.permit for hit in hits):
         return hits, failed
+    labels_of = {hit.rule.id: {finding.label for finding in hit.findings} for hit in hits}
+    permits = standing([hit.rule for hit in hits], lambda rule: labels_of[rule.id])
     kept: list[_Hit] = []
     for hit in hits:
         by = next((p for p in permits if p is not hit.rule and outranks(p, hit.rule) and hit.rule.id in p.permit), None)
@@ -147,6 +152,22 @@ def _permit(
         else:
             verdict.rules.append(_permitted(rule, by, choice))
     return kept, still
+
+
+def standing(rules: Iterable[PlannedRule], labels_of: Callable[[PlannedRule], Collection[str]]) -> list[PlannedRule]:
+    """The permits among `rules` that no other of them removes; `labels_of` says what a rule has found. Of two that
+    remove each other, the first stands."""
+    stand: list[PlannedRule] = []
+    for permit in sorted((rule for rule in rules if rule.permit), key=lambda rule: (-rule.priority, rule.layer)):
+        if not any(_removes(other, permit, labels_of(permit)) for other in stand):
+            stand = [*(other for other in stand if not _removes(permit, other, labels_of(other))), permit]
+    return stand
+
+
+def _removes(permit: PlannedRule, rule: PlannedRule, labels: Collection[str]) -> bool:
+    if permit is rule or not outranks(permit, rule):
+        return False
+    return rule.id in permit.permit or bool(labels and permit.permit.issuperset(labels))
 
 
 def outranks(permit: PlannedRule, rule: PlannedRule) -> bool:

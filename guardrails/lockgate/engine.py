@@ -142,12 +142,13 @@ class Engine:
                 if isinstance(answer, str):
                     _fail(looked, rule, use.kind, answer, segments[0])
                     continue
-                if any(finding.where not in placed for finding in answer):
-                    _fail(looked, rule, use.kind, "crash", segments[0])
-                    continue
                 for finding in answer:
                     segment = placed[finding.where]
-                    if rule.admits(segment.role, segment.kind):
+                    if not rule.admits(segment.role, segment.kind):
+                        continue
+                    if rule.rewrite is not None and finding.span is None:
+                        _fail(looked, rule, use.kind, "crash", segment)  # it gives spans, it said
+                    else:
                         mine = replace(finding, detector=use.kind, rule=rule.id, choice=segment.choice)
                         looked.of(rule.id).findings.append(mine)
                         if segment.fixed and rule.rewrite is not None:
@@ -194,6 +195,9 @@ class Engine:
                     continue
                 for finding in answer:
                     span = _shifted(finding.span, due.start)
+                    if rule.rewrite is not None and span is None:
+                        failures.append(Failure(use.kind, "crash", where, rule.id, choice, rule.on_error))
+                        continue
                     findings.append(Finding(use.kind, finding.label, finding.score, where, span, rule.id, choice))
         return findings, failures
 
@@ -223,21 +227,34 @@ async def ask(
                 asked.append(replace(segment, where=name, text=segment.text[start:end]))
     try:
         if getattr(detector, "instant", False):
-            answer = await detector.detect(asked, exchange)
+            answer = list(await detector.detect(asked, exchange))
         else:
             async with asyncio.timeout(deadline):
-                answer = await detector.detect(asked, exchange)
+                answer = list(await detector.detect(asked, exchange))
+        _check(answer, asked)
     except TimeoutError:
         return "timeout"
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        return "crash"  # something of its own was cancelled, not we
     except Exception:  # noqa: BLE001 - whatever a detector raises is a failure of the guard, which the rule judges
         return "crash"
     found: list[Finding] = []
     for finding in answer:
-        if not 0.0 <= finding.score <= 1.0:  # NaN is not within either
-            return "crash"
         where, start = pieces.get(finding.where, (finding.where, 0))
         found.append(replace(finding, where=where, span=_shifted(finding.span, start)))
     return found
+
+
+def _check(answer: Sequence[Finding], asked: Sequence[Segment]) -> None:
+    """Raises where findings are not about the texts that the detector was asked about."""
+    lengths = {segment.where: len(segment.text) for segment in asked}
+    for finding in answer:
+        start, end = finding.span or (0, 0)
+        if not 0.0 <= finding.score <= 1.0 or not 0 <= start <= end <= lengths[finding.where]:  # NaN is within nothing
+            raise ValueError
 
 
 def _shifted(span: tuple[int, int] | None, by: int) -> tuple[int, int] | None:

@@ -34,11 +34,15 @@ WHOLLY = "*"
 @dataclass(frozen=True, slots=True)
 class Settled:
     """What the request alone decides: the rules that take part (`active`), the labels from which a permit has relieved
-    a rule (`exempt`), and the rules whose condition has no value (`failed`), which matters where they find something."""
+    a rule (`exempt`), the rules whose condition has no value (`failed`), which matters where they find something, and
+    whether nothing may leave at all: a rule refuses by the request alone (`refusing`), or fails and closes (`closing`).
+    """
 
     active: frozenset[str]
     exempt: Mapping[str, frozenset[str]]
     failed: frozenset[str]
+    refusing: PlannedRule | None = None
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +102,8 @@ class Gate:
         self.length = 0
         self.edits: list[Edit] = []
         self.results: Results = {}
-        self.refused: PlannedRule | None = None
-        self.failed_closed = False
+        self.refused = settled.refusing
+        self.failed_closed = settled.closing
         self._look = look
         self._active = settled.active
         self._exempt = settled.exempt
@@ -120,7 +124,7 @@ class Gate:
         self._held = bool(pinned) or (look is not None and look.holds)
         self._cleared = 0
         self._gone = 0  # edits that lie before all that has yet to leave
-        self._stop: int | None = None
+        self._stop: int | None = 0 if settled.refusing is not None or settled.closing else None
 
     @property
     def cleared(self) -> int:

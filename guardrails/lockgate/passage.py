@@ -12,7 +12,7 @@ import hmac
 import time
 from collections.abc import Mapping, Sequence
 
-from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks
+from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks, standing
 from lockgate.engine import NOT_ADMITTED, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import WHOLLY, Gate, Settled
@@ -93,7 +93,7 @@ def settled(side: SidePlan, exchange: Exchange) -> Settled:
             elif not value:
                 continue
         active[rule.id] = rule
-    permits = [rule for rule in active.values() if rule.permit and not rule.uses]
+    permits = standing((r for r in active.values() if not r.uses and r.id not in failed), lambda _: ())
     exempt: dict[str, frozenset[str]] = {}
     for permit in permits:
         for rule in list(active.values()):
@@ -101,7 +101,16 @@ def settled(side: SidePlan, exchange: Exchange) -> Settled:
                 continue
             labels = frozenset({WHOLLY}) if rule.id in permit.permit else permit.permit
             exempt[rule.id] = exempt.get(rule.id, frozenset()) | labels
-    return Settled(frozenset(active), exempt, frozenset(failed))
+    refusing: PlannedRule | None = None
+    closing = False
+    for rule in active.values():
+        if rule.uses or not rule.acts or rule.stream == "after" or WHOLLY in exempt.get(rule.id, ()):
+            continue
+        if rule.id in failed:
+            closing = closing or rule.on_error == "refuse"
+        elif refusing is None or rule.priority > refusing.priority:
+            refusing = rule
+    return Settled(frozenset(active), exempt, frozenset(failed), refusing, closing)
 
 
 class Stream:

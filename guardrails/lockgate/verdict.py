@@ -57,13 +57,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """Replace `span` of the text at `where` by `replacement`. Offsets in code points of the original text."""
+    """Replace `span` of the text at `where` by `replacement`. Offsets in code points of the original text.
+
+    Of united edits, `found` is the span of the one whose replacement stands; None where that is `span` itself.
+    """
 
     where: str
     span: tuple[int, int]
     replacement: str
     rule: str = ""
     priority: int = 0
+    found: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

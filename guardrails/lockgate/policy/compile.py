@@ -43,7 +43,8 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     """
     builder = _Builder(policy, catalog)
     rules = [builder.rule(i, rule) for i, rule in enumerate(policy.rules)]
-    for rule in rules:
+    for i, rule in enumerate(rules):
+        _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
     scanners: dict[tuple[PatternSpec, ...], Scanner] = {}
     sides = {side: _side(side, rules, scanners) for side in SIDES}
@@ -205,6 +206,22 @@ def _written(path: Sequence[int | str], config: Any) -> tuple[int | str, ...]:
     return tuple(kept)
 
 
+def _check_permit_names(policy: Policy, index: int, permit: PlannedRule, rules: list[PlannedRule]) -> None:
+    """What a rule permits is a rule of the policy, or a label that one of its detectors can give."""
+    if not permit.permit:
+        return
+    known = {rule.id for rule in rules} - {permit.id}
+    known |= {label for rule in rules for use in rule.uses for label in use.detector.labels}
+    for name in policy.rules[index].permit:
+        if name not in known:
+            raise PolicyError(
+                f"rule {permit.id!r} permits {name!r}, which is no other rule's id, and no label that a rule's "
+                "detectors can give",
+                where=policy.at("rules", index, "permit"),
+                hint=suggest(name, known),
+            )
+
+
 def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
     """A permit that depends on the answer can only be judged when the answer is whole; so can what it may remove."""
     if not permit.permit or "completion" not in permit.sides or not permit.uses:
@@ -212,7 +229,7 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
     for rule in rules:
         labels = {label for use in rule.uses for label in use.detector.labels}
         touched = rule.id in permit.permit or bool(labels & permit.permit)
-        if rule is permit or not touched or "completion" not in rule.sides or not rule.acts:
+        if rule is permit or not touched or "completion" not in rule.sides or not (rule.acts or rule.permit):
             continue
         if rule.stream not in _WHOLE or permit.stream not in _WHOLE:
             raise PolicyError(
