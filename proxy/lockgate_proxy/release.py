@@ -185,6 +185,8 @@ class Release:
         if reading.ended:
             held.ends = [choice for choice in reading.ended if choice not in self._ended]
             self._known.update(held.ends)
+        if reading.unknown:
+            self._known.update(_choices_of(reading.unknown))  # of some there is nothing that is read
         for delta in reading.deltas:
             if delta.choice in self._ended:
                 if delta.choice in self._refused or self._stream.acts_on(delta.channel, delta.kind):
@@ -355,6 +357,11 @@ class Release:
         if values:
             _replace(held, values)
         return held.event.raw
+
+
+def _choices_of(pointers: Iterable[str]) -> set[int]:
+    parts = (pointer.split("/", 3) for pointer in pointers)
+    return {int(part[2]) for part in parts if len(part) > 2 and part[1] == "choices" and part[2].isdecimal()}
 
 
 def _replace(held: _Held, values: Mapping[str, bytes]) -> None:

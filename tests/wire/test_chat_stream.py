@@ -182,7 +182,7 @@ class TestLogProbabilities:
         document = {"choices": [{"delta": {"content": "lo"}, "logprobs": {"content": [{"token": "hello"}]}}]}
         reading = read_event(document)
         assert [(d.channel, d.text, d.drop) for d in reading.deltas] == [
-            (f"{MESSAGE}/content", "lo", ()),
+            (f"{MESSAGE}/content", "lo", ("/choices/0/logprobs",)),
             ("/choices/0/logprobs/content", "hello", ("/choices/0/logprobs",)),
         ]
 

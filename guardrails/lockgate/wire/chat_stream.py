@@ -68,7 +68,7 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
     if choice.get("token_ids") is not None:
         for spelled in reading.deltas[before:]:
             spelled.drop = (*spelled.drop, f"{where}/token_ids")
-    if choice.get("finish_reason"):  # some upstreams say "" until there is one
+    if choice.get("finish_reason") and index not in reading.ended:  # some upstreams say "" until there is one
         reading.ended.append(index)
     if not choice.keys() <= CHUNK_CHOICE_KNOWN:
         _others(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
@@ -131,7 +131,8 @@ def _tool_calls(reading: EventReading, where: str, calls: Any, choice: int, chan
             _odd(reading, f"{where}/{i}", call, choice, f"{channel}/{i}", kind="tool_call")
             continue
         index = call.get("index", i)
-        at = f"{channel}/{index if isinstance(index, int) else i}"
+        # Whatever an upstream numbers its calls by: fragments of two of them must not fall into one channel.
+        at = f"{channel}/{escape(index) if isinstance(index, str) else index if isinstance(index, int) else i}"
         _function(reading, f"{where}/{i}/function", call.get("function"), choice, f"{at}/function")
         _function(reading, f"{where}/{i}/custom", call.get("custom"), choice, f"{at}/custom", argument="input")
         for key in call.keys() - {"index", "id", "type", "function", "custom"}:
@@ -160,11 +161,11 @@ def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta
             continue
         spelled = spell(value)
         channel = f"/choices/{choice}/message/{key}"
+        for known in reading.deltas:
+            if known.channel == channel:
+                known.drop = (*known.drop, where)
         if spelled == (delta.get(key) or ""):
             reading.skipped[f"/choices/{choice}/logprobs/{key}"] = f"spells {key}, which is read; dropped if edited"
-            for known in reading.deltas:
-                if known.channel == channel:
-                    known.drop = (*known.drop, where)
         elif spelled:
             reading.deltas.append(
                 Delta(choice, f"/choices/{choice}/logprobs/{key}", at, "text", spelled, drop=(where,))
