@@ -28,8 +28,9 @@ _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A pattern in its forms; `open` is empty where `full` is the pattern. `width`: the most characters a match can have. `left`/`right`: the pattern begins
-    / ends with a word boundary, to be checked against Unicode's letters as well, which RE2 does not."""
+    """A pattern in its forms; `open` is empty where `full` is the pattern. `width`: the most characters a match can
+    have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against Unicode's letters as
+    well, which RE2 does not."""
 
     full: str
     open: str
@@ -61,7 +62,7 @@ def prepare(
     head = head + ":" if len(head) > len("(?") else "(?:"
     return Prepared(
         full=f"{head}{_emit(node, cap)})",
-        open=f"{head}{_emit(node, _OPEN)})" if cap else "",
+        open=f"{head}{_emit(node, _OPEN)})" if _unbounded(node) else "",
         loose=f"{head}{_emit(node, None)})",
         live=f"{head}{_live(node, cap, waits=right or peeks)})",
         width=wide,
@@ -147,6 +148,18 @@ def _least(node: Node) -> int:
             return _least(item) * low
 
 
+def _unbounded(node: Node) -> bool:
+    match node:
+        case Seq(items) | Alt(items):
+            return any(map(_unbounded, items))
+        case Capture(item):
+            return _unbounded(item)
+        case Repeat(item, high=high):
+            return high is None or _unbounded(item)
+        case _:
+            return False
+
+
 def _cap(node: Node, max_width: int) -> int:
     """The most copies that each unbounded repeat may have, for no match to be wider than `max_width` + 1 characters.
     The one more tells a match that ends there from one that was cut."""
@@ -156,9 +169,9 @@ def _cap(node: Node, max_width: int) -> int:
             f"the pattern can match {least} characters, more than its max_width of {max_width}",
             hint=f"set max_width: {least}, or bound its repeats",
         )
+    if not _unbounded(node):
+        return 0
     low, high = 0, max_width + 1
-    if _width(node, high) == least:
-        return 0  # nothing in it is unbounded
     while low < high:
         middle = (low + high + 1) // 2
         if _width(node, middle) <= max_width + 1:
