@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
 from lockgate.errors import PatternError
@@ -42,6 +43,7 @@ class Prepared:
     captures: bool
 
 
+@lru_cache(maxsize=1024)  # the scanners of one policy share most of their rows
 def prepare(
     pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True, peeks: bool = False
 ) -> Prepared:

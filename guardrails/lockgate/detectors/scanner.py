@@ -156,7 +156,7 @@ def _options(memory: int | None = None) -> re2.Options:
 class _Pass:
     """The rows of one view: their set, their spans, their unfinished ends."""
 
-    def __init__(self, rows: Sequence[_Row]) -> None:
+    def __init__(self, rows: Sequence[_Row], *, streams: bool) -> None:
         self.rows = rows
         self._set = re2.Set.SearchSet(_options())
         for row in rows:
@@ -166,8 +166,10 @@ class _Pass:
         self._set.Add("(?s:.)")
         self._set.Compile()
         self.reach = max(row.reach for row in rows) + 1
-        live = "|".join(dict.fromkeys(row.form.live for row in rows))
-        self._live = re2.compile(f"(?:{live})", _options())
+        self._live: re2._Regexp | None = None
+        if streams:
+            live = "|".join(dict.fromkeys(row.form.live for row in rows))
+            self._live = re2.compile(f"(?:{live})", _options())
 
     def hits(self, encoded: bytes) -> list[int]:
         found: list[int] | None = self._set.Match(encoded)  # None for an empty answer
@@ -179,6 +181,7 @@ class _Pass:
     def live(self, text: str) -> int:
         """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
         tail = text[: -self.reach - 1 : -1]
+        assert self._live is not None, "a scanner that was not made for streams"
         match = self._live.match(tail.encode("utf-8", "replace"))
         if match is None:
             return len(text)
@@ -189,17 +192,18 @@ class _Pass:
 
 
 class Scanner:
-    """All rows of a plan, compiled. Immutable, and safe to share between tasks.
+    """All rows of a plan, compiled. Immutable, and safe to share between tasks. Without `streams` it scans whole texts
+    only, and needs less memory.
 
     Raises PatternError, naming the row's label, for a pattern that can't be compiled.
     """
 
-    def __init__(self, specs: Sequence[PatternSpec]) -> None:
+    def __init__(self, specs: Sequence[PatternSpec], *, streams: bool = True) -> None:
         self.specs = tuple(specs)
         rows = [_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
         try:
-            self._folded = _Pass([row for row in rows if row.spec.view == "folded"])
-            self._raw = _Pass([row for row in rows if row.spec.view == "raw"])
+            self._folded = _Pass([row for row in rows if row.spec.view == "folded"], streams=streams)
+            self._raw = _Pass([row for row in rows if row.spec.view == "raw"], streams=streams)
         except re2.error:
             raise PatternError(
                 "the patterns together need more memory than the engine may take",

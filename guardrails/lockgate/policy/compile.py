@@ -34,6 +34,9 @@ from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
 
+_Scanners = dict[tuple[tuple[PatternSpec, ...], bool], Scanner]
+"""By rows, and whether they are for streams: equal ones are made once."""
+
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
     """Compile `policy`. Raises PolicyError with file:line for everything that would not run.
@@ -46,7 +49,7 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
-    scanners: dict[tuple[PatternSpec, ...], Scanner] = {}
+    scanners: _Scanners = {}
     sides = {side: _side(side, rules, scanners) for side in SIDES}
     return Plan(
         policy=policy.name,
@@ -240,7 +243,7 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
             )
 
 
-def _side(side: Side, rules: list[PlannedRule], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> SidePlan:
+def _side(side: Side, rules: list[PlannedRule], scanners: _Scanners) -> SidePlan:
     mine = tuple(rule for rule in rules if side in rule.sides)
     looks: dict[tuple[Role, Kind], Look] = {}
     shared: dict[tuple[str, ...], Look] = {}
@@ -256,7 +259,7 @@ def _side(side: Side, rules: list[PlannedRule], scanners: dict[tuple[PatternSpec
     return SidePlan(side, mine, looks)
 
 
-def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> Look:
+def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Look:
     streams = side == "completion"
     acting = [rule for rule in rules if rule.acts and (not streams or rule.stream not in _WHOLE)]
     watching = [rule for rule in rules if rule not in acting]
@@ -265,8 +268,8 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: dict[tuple[Patte
     whole = tuple(pair for pair in coded if pair not in windowed)
     return Look(
         rules=rules,
-        acting=_sweep(acting, scanners),
-        watching=_sweep(watching, scanners),
+        acting=_sweep(acting, scanners, streams=streams),
+        watching=_sweep(watching, scanners, streams=streams),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
@@ -274,7 +277,7 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: dict[tuple[Patte
     )
 
 
-def _sweep(rules: list[PlannedRule], scanners: dict[tuple[PatternSpec, ...], Scanner]) -> Sweep | None:
+def _sweep(rules: list[PlannedRule], scanners: _Scanners, *, streams: bool) -> Sweep | None:
     asked: dict[PatternSpec, list[Asked]] = {}
     for rule in rules:
         for use in rule.uses:
@@ -283,13 +286,13 @@ def _sweep(rules: list[PlannedRule], scanners: dict[tuple[PatternSpec, ...], Sca
                     asked.setdefault(spec, []).append(Asked(rule, use.kind))
     if not asked:
         return None
-    specs = tuple(asked)
-    if specs not in scanners:
+    key = specs, _ = tuple(asked), streams
+    if key not in scanners:
         try:
-            scanners[specs] = Scanner(specs)
+            scanners[key] = Scanner(specs, streams=streams)
         except PatternError as error:
             raise error.at(_line_of(error, asked)) from None
-    return Sweep(scanners[specs], tuple(tuple(rules_of) for rules_of in asked.values()))
+    return Sweep(scanners[key], tuple(tuple(rules_of) for rules_of in asked.values()))
 
 
 def _line_of(error: PatternError, asked: Mapping[PatternSpec, list[Asked]]) -> str:
