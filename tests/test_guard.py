@@ -82,8 +82,11 @@ PARTS = {
         ({"role": "assistant", "content": None}, {"role": "assistant", "content": None}),
         (None, None),
         (7, 7),
-        (["a secret"], ["a secret"]),
-        ({"text": "a secret"}, {"text": "a secret"}),
+        (["a secret"], ["a [WORDS]"]),
+        ({"text": "a secret", "n": 1}, {"text": "a [WORDS]", "n": 1}),
+        ({"a": [{"b": "secret"}, 2]}, {"a": [{"b": "[WORDS]"}, 2]}),
+        ([MESSAGE, {"text": "secret"}], [{**MESSAGE, "content": "a [WORDS]"}, {"text": "[WORDS]"}]),
+        (("nothing", 7), ("nothing", 7)),
     ],
 )  # fmt: skip
 def test_edited_arguments_reach_the_function(calling: Calling, given: Any, got: Any) -> None:
@@ -92,6 +95,21 @@ def test_edited_arguments_reach_the_function(calling: Calling, given: Any, got: 
     assert calling(Guard(REDACTS), seen.append)(given) is None
     assert seen == [got]
     assert repr(given) == before, "the caller's own value stays as it is"
+
+
+@pytest.mark.parametrize(
+    "given", [("a secret",), (MESSAGE,), {"secret": 1}, [{"a": {"secret": ""}}], {"secret"}], ids=repr
+)
+def test_what_can_not_be_edited_fails_closed(calling: Calling, given: Any) -> None:
+    seen: list[Any] = []
+    with pytest.raises(GuardUnavailable) as raised:
+        calling(Guard(REDACTS), seen.append)(given)
+    assert seen == []
+    assert [failure.reason for failure in raised.value.verdict.failures] == ["uneditable"]
+    with pytest.raises(GuardUnavailable):
+        calling(Guard(REDACTS), says(given))()
+    with pytest.raises(Refused):
+        calling(Guard(REFUSES), seen.append)(given)
 
 
 def test_what_no_edit_touches_is_the_same_object() -> None:
@@ -155,6 +173,8 @@ def test_a_call_that_does_not_fit_is_the_functions_own_error(calling: Calling) -
             {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"q":"secret"}'}}]},
             {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"q":"[WORDS]"}'}}]},
         ),
+        (["secret", 1], ["[WORDS]", 1]),
+        ({"text": "a secret"}, {"text": "a [WORDS]"}),
         ("", ""),
         (None, None),
     ],
@@ -163,7 +183,7 @@ def test_edited_answers(calling: Calling, said: Any, got: Any) -> None:
     assert calling(Guard(REDACTS), lambda: said)() == got
 
 
-@pytest.mark.parametrize("said", [7, b"secret", ["secret"], {"text": "secret"}, object()], ids=repr)
+@pytest.mark.parametrize("said", [7, b"secret", object(), iter(["secret"])], ids=type)
 @pytest.mark.parametrize("unknown", ["allow", "flag", "refuse"])
 def test_an_answer_that_can_not_be_read_is_unknown(calling: Calling, said: Any, unknown: str) -> None:
     verdicts: list[Verdict] = []
@@ -189,9 +209,9 @@ def test_a_named_prompt_that_can_not_be_read_is_unknown(calling: Calling, unknow
     assert [verdict.action for verdict in verdicts] == [Action.ALLOW, Action.ALLOW]
     if unknown == "refuse":
         with pytest.raises(Refused):
-            call(["secret"])
+            call(b"secret")
     else:
-        call(["secret"])
+        call(b"secret")
     assert verdicts[2].action.word == unknown
     assert verdicts[2].coverage.skipped == {"/question": "unread: unknown"}
 

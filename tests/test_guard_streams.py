@@ -246,3 +246,17 @@ def test_a_stream_gives_what_the_whole_gives(pieces: list[str]) -> None:
     said = "".join(pieces)
     expected = guarding(lambda: said)()
     assert whole(guarding(Source(*pieces).plain)()) == expected
+
+
+def test_a_plain_function_that_returns_a_generator_is_guarded_by_pieces() -> None:
+    source = Source("a sec", "ret")
+    verdicts: list[Verdict] = []
+    call = Guard(REDACTS, on_verdict=verdicts.append)(lambda asked: source.plain(f"{asked}?"))
+    assert "".join(call("my secret")) == "a [WORDS]"
+    assert (source.asked, source.closed) == (["my [WORDS]?"], True)
+    assert [(verdict.side, verdict.action.word) for verdict in verdicts] == [
+        ("prompt", "rewrite"),
+        ("completion", "rewrite"),
+    ]
+    with pytest.raises(Refused):
+        list(Guard(REFUSES)(lambda: Source("secret").plain())())

@@ -3,8 +3,8 @@
     @guard("policies/strict.yaml")
     def ask(question: str) -> str: ...
 
-Works on plain functions, coroutines, generators and async generators. Every argument that is a text, a chat message or
-a list of chat messages is the prompt; what is returned, or yielded piece by piece, is the completion. A refusal raises
+Works on plain functions, coroutines, generators and async generators. Every argument that holds text (a text, chat
+messages, any container) is the prompt; what is returned, or yielded piece by piece, is the completion. A refusal raises
 `Refused`, a guard that failed closed raises `GuardUnavailable`; everything else gives the edited value.
 """
 
@@ -15,7 +15,7 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -46,7 +46,7 @@ class Guard:
     """A policy, ready to guard functions and values.
 
     `policy` is a path, the name of a policy that comes with Lockgate, a `Policy`, or a `Plan`. `prompt` names the
-    arguments that are the prompt (all texts and messages unless said). `tags` and `model` are shown to conditions as
+    arguments that are the prompt (all that hold text unless said). `tags` and `model` are shown to conditions as
     `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included.
     """
 
@@ -69,7 +69,7 @@ class Guard:
     # The verdict alone.
 
     async def acheck(self, value: Any, *, side: Side = "prompt") -> Verdict:
-        """What the policy says of `value`: a text, a chat message, or a list of messages. Raises nothing."""
+        """What the policy says of `value`: a text, chat messages, or any container of texts. Raises nothing."""
         reading = Reading()
         read_value(reading, _CHANNEL, value, "user" if side == "prompt" else "assistant", _choice(side))
         passage = self._passage()
@@ -109,6 +109,9 @@ class Guard:
             bound, reading = self._read(signature, args, kwargs)
             self._admit(bound, _run(passage.prompt(reading)))
             value = function(*bound.args, **bound.kwargs)
+            if inspect.isgenerator(value):
+                passage.exchange.stream = True
+                return self._streamed(passage, value)
             return self._release(value, _run(passage.answer(_said(value))))
 
         return call
@@ -128,21 +131,23 @@ class Guard:
             passage = self._passage(stream=True)
             bound, reading = self._read(signature, args, kwargs)
             self._admit(bound, _run(passage.prompt(reading)))
-            source = function(*bound.args, **bound.kwargs)
-            pieces = Pieces(passage.stream())
-            try:
-                for piece in source:
-                    with self._telling():
-                        cleared = _run(pieces.add(piece))
-                    yield from cleared
-                with self._telling():
-                    rest, verdict = _run(pieces.end())
-                self._tell(verdict)
-                yield from rest
-            finally:
-                source.close()
+            yield from self._streamed(passage, function(*bound.args, **bound.kwargs))
 
         return call
+
+    def _streamed(self, passage: Passage, source: Generator[Any, Any, Any]) -> Iterator[Any]:
+        pieces = Pieces(passage.stream())
+        try:
+            for piece in source:
+                with self._telling():
+                    cleared = _run(pieces.add(piece))
+                yield from cleared
+            with self._telling():
+                rest, verdict = _run(pieces.end())
+            self._tell(verdict)
+            yield from rest
+        finally:
+            source.close()
 
     def _async_generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:

@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 import copy
+import threading
+from enum import Enum
 from typing import Any
 
 import pytest
 
 from lockgate.exchange import Reading
 from lockgate.verdict import Edit
+from lockgate.wire.document import MAX_DEPTH
 from lockgate.wire.values import edit_value, is_message, is_text, only_text, read_value
 
 USER = {"role": "user", "content": "hello"}
 CHAT = [{"role": "system", "content": "be kind"}, USER]
+
+
+class Word(str, Enum):  # noqa: UP042 - its str() is not its value
+    SECRET = "secret"
 
 
 def read(value: Any, where: str = "/q", choice: int | None = None) -> Reading:
@@ -27,15 +34,17 @@ def read(value: Any, where: str = "/q", choice: int | None = None) -> Reading:
         (USER, True, True),
         ({"role": "user"}, True, True),
         (CHAT, False, True),
-        ([], False, False),
-        (["x"], False, False),
-        ([USER, "x"], False, False),
-        ((USER,), False, False),
-        ({"content": "x"}, False, False),
-        ({"role": 1}, False, False),
+        ([], False, True),
+        (["x"], False, True),
+        ([USER, "x"], False, True),
+        ((USER,), False, True),
+        ({"content": "x"}, False, True),
+        ({"role": 1}, False, True),
         (None, False, False),
         (5, False, False),
-        (b"x", False, False),
+        (b"x", False, True),
+        ({"x"}, False, True),
+        (object(), False, False),
     ],
 )
 def test_what_is_a_text(value: Any, message: bool, text: bool) -> None:
@@ -69,7 +78,7 @@ def test_texts_of_a_value(value: Any, said: list[tuple[str, str, str, str]]) -> 
     assert reading.unknown == []
 
 
-@pytest.mark.parametrize("value", [5, b"x", ("x",), ["x"], {"content": "x"}, object(), [USER, 5], [], {}, 0, False])
+@pytest.mark.parametrize("value", [5, b"x", bytearray(b"x"), object(), iter("x"), 0, False])
 def test_what_can_not_be_read_is_unknown(value: Any) -> None:
     reading = read(value)
     assert (reading.segments, reading.unknown) == ([], ["/q"])
@@ -88,6 +97,82 @@ def test_parts_that_can_not_be_read_are_unknown(value: Any, unknown: list[str], 
     reading = read(value)
     assert reading.unknown == unknown
     assert [segment.text for segment in reading.segments] == texts
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], []),
+        ({}, []),
+        ([1, 2.5, True, None, ""], []),
+        (["x", ["y"]], [("/q/0", "x", False), ("/q/1/0", "y", False)]),
+        (("x", {"a": "y"}), [("/q/0", "x", True), ("/q/1", "a", True), ("/q/1/a", "y", True)]),
+        ({"x"}, [("/q/0", "x", True)]),
+        ({"a": {"b/c": "x"}, "d": 5}, [
+            ("/q", "a\nd", True), ("/q/a", "b/c", True), ("/q/a/b~1c", "x", False)]),
+        ([USER, {"a": "x"}], [
+            ("/q/0", "role\ncontent", True), ("/q/0/role", "user", False), ("/q/0/content", "hello", False),
+            ("/q/1", "a", True), ("/q/1/a", "x", False)]),
+        ((USER,), [("/q/0", "role\ncontent", True), ("/q/0/role", "user", True), ("/q/0/content", "hello", True)]),
+        ({1: "x"}, [("/q/0", "x", True)]),
+        ({("x", 2): 3}, [("/q/0/0", "x", True)]),
+        ({Word.SECRET: "x"}, [("/q", "secret", True), ("/q/secret", "x", False)]),
+    ],
+)  # fmt: skip
+def test_strings_of_a_container(value: Any, said: list[tuple[str, str, bool]]) -> None:
+    reading = read(value)
+    assert [(s.where, s.text, s.fixed) for s in reading.segments] == said
+    assert {(s.role, s.kind) for s in reading.segments} <= {("user", "text")}
+    assert reading.unknown == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unknown"),
+    [
+        (["x", b"y"], ["/q/1"]),
+        ({"a": bytearray(b"y"), "b": "x"}, ["/q/a"]),
+        ([object(), "x"], ["/q/0"]),
+        ({b"y": "x"}, ["/q/0"]),
+    ],
+)
+def test_bytes_and_objects_in_a_container_are_unknown(value: Any, unknown: list[str]) -> None:
+    reading = read(value)
+    assert reading.unknown == unknown
+    assert "x" in [segment.text for segment in reading.segments]
+
+
+def test_a_container_that_holds_itself_is_read_once() -> None:
+    value: list[Any] = ["Bob"]
+    value += [value, (value,), {"again": value}]
+    assert [s.text for s in read(value).segments] == ["Bob", "again"]
+    edited = edit_value(value, [Edit("/q/0", (0, 3), "B.")], base="/q")
+    assert (edited[0], edited[1] is edited, edited[3]["again"] is edited) == ("B.", True, True)
+    assert value[0] == "Bob"
+
+
+def test_a_container_in_two_places_is_edited_in_both() -> None:
+    shared = {"a": "Bob"}
+    edited = edit_value([shared, (shared,)], [Edit("/0/a", (0, 3), "B.")])
+    assert edited == [{"a": "B."}, ({"a": "B."},)]
+
+
+def test_what_is_nested_too_deep_is_unknown() -> None:
+    value: Any = "deep"
+    for _ in range(MAX_DEPTH + 2):
+        value = [value]
+    reading = read(["x", value])
+    assert [segment.text for segment in reading.segments] == ["x"]
+    assert len(reading.unknown) == 1
+
+
+def test_only_containers_are_copied() -> None:
+    lock = threading.Lock()
+    edited = edit_value({"lock": lock, "a": ["Bob", lock]}, [Edit("/a/0", (0, 3), "B.")])
+    assert edited == {"lock": lock, "a": ["B.", lock]}
+
+
+def test_a_key_of_an_enum_is_found_again() -> None:
+    assert edit_value({Word.SECRET: "Bob"}, [Edit("/secret", (0, 3), "B.")]) == {"secret": "B."}
 
 
 def test_an_answer_of_an_odd_shape_is_read() -> None:
