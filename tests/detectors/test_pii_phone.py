@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 
 import phonenumbers
 import pytest
 
+from lockgate.detectors import pii_phone
 from lockgate.detectors.pii import PiiConfig, build
+from lockgate.detectors.scanner import Scanner
 from lockgate.errors import PolicyError
 from looking import Looker
 
@@ -135,3 +138,20 @@ def test_the_tables_of_numbers_are_loaded_at_the_first_candidate() -> None:
         "assert 'phonenumbers' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("most", [9, 99, 9999])
+def test_a_table_of_numbers_is_not_parsed_at_each_place(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    parsed = 0
+    parse = pii_phone._parse
+
+    def counting(written: str, region: str | None) -> object:
+        nonlocal parsed
+        parsed += 1
+        return parse(written, region)
+
+    monkeypatch.setattr(pii_phone, "_parse", counting)
+    draw = random.Random(most)  # noqa: S311 - the same made-up table in each run
+    table = " ".join(str(draw.randint(0, most)) for _ in range(400))
+    Scanner(pii_phone.phone_specs(("US", "GB", "DE", "FR"))).scan(table)
+    assert parsed < 2 * 400

@@ -7,9 +7,9 @@ with a country code, as (555) 123-4567, or after a word such as "phone".
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -36,6 +36,7 @@ _CONTEXT = (
 )
 _TAIL = re.compile(_EXTENSION + r"\Z", re.IGNORECASE)
 _GROUP = re.compile(r"[0-9]+")
+_MOST_GROUPS = 7  # no country writes its numbers in more
 _JOINTS = frozenset({"-", ".", "/"})
 _AREA_JOINTS = frozenset({"-", ".", "/", " ", " - ", ")", ") ", ")-"})
 
@@ -71,7 +72,7 @@ def phone_specs(regions: Sequence[str]) -> tuple[PatternSpec, ...]:
         for region in regions:
             if region not in SUPPORTED_REGIONS:
                 raise PolicyError(f"{region} in `phone_regions` is no country", hint="two letters, as in ISO 3166-1")
-    find = partial(_numbers, tuple(regions))
+    find = _remembering(tuple(regions))
     return (
         PatternSpec(LABEL, _RUN, score=0.9, ignore_case=True, validate=_only(find, sure=True)),
         PatternSpec(LABEL, _RUN, score=0.6, ignore_case=True, validate=_only(find, sure=False)),
@@ -79,7 +80,22 @@ def phone_specs(regions: Sequence[str]) -> tuple[PatternSpec, ...]:
     )
 
 
-_Find = Callable[[str, int, int], Iterator[tuple[int, int, bool]]]
+_Find = Callable[[str, int, int], Iterable[tuple[int, int, bool]]]
+
+
+def _remembering(regions: tuple[str, ...]) -> _Find:
+    """`_numbers`, with the last answer kept: two rows ask the same."""
+
+    @lru_cache(maxsize=4)
+    def numbers(piece: str, start: int, end: int) -> list[tuple[int, int, bool]]:
+        return list(_numbers(regions, piece, start, end))
+
+    def find(text: str, start: int, end: int) -> Iterable[tuple[int, int, bool]]:
+        lead = max(start - 1, 0)
+        found = numbers(text[lead : end + 1], start - lead, end - lead)
+        return [(low + lead, high + lead, sure) for low, high, sure in found]
+
+    return find
 
 
 def _only(find: _Find, *, sure: bool) -> Callable[[str, int, int], Spans]:
@@ -218,7 +234,9 @@ def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
     if run.gaps[left] in _JOINTS or (run.written(left, left) == "0" and run.gaps[left + 1] == "."):
         return -1, False
     for right in _windows(run, left, 7, 13):
-        if run.gaps[right + 1] in _JOINTS or _dated(run, left, right):
+        if right - left >= _MOST_GROUPS or run.gaps[right + 1] in _JOINTS:
+            continue
+        if not _may_be(run, left, right, region) or _dated(run, left, right):
             continue
         written = run.written(left, right)
         number = _parse(written, region)
@@ -232,6 +250,51 @@ def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
         if begins or tuple(map(len, _GROUP.findall(usual))) == run.sizes(left, right):
             return right, True
     return -1, False
+
+
+def _may_be(run: _Run, left: int, right: int, region: str) -> bool:
+    """Whether the digits fit the region's plan, and without the trunk prefix its grouping, too: parsing them to find
+    out costs fifty times as much, and a table of numbers would ask at each of its places."""
+    plan = _plan(region)
+    if plan is None:
+        return True
+    digits = "".join(run.text[low:high] for low, high in run.groups[left : right + 1])
+    prefix = plan.prefix.match(digits)
+    if prefix:
+        return bool(plan.form.fullmatch(digits, prefix.end()) or plan.form.fullmatch(digits))
+    return left < right and plan.form.fullmatch(digits) is not None and plan.grouped(digits, run.sizes(left, right))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A region's numbers: their form, what may stand before them at home, and how they are grouped."""
+
+    form: re.Pattern[str]
+    prefix: re.Pattern[str]
+    groupings: tuple[re.Pattern[str], ...]
+
+    def grouped(self, digits: str, sizes: tuple[int, ...]) -> bool:
+        matches = (pattern.fullmatch(digits) for pattern in self.groupings)
+        return any(tuple(map(len, match.groups())) == sizes for match in matches if match)
+
+
+@cache
+def _plan(region: str) -> _Plan | None:
+    """None where numbers are rewritten between prefix and plan, or groups are shown otherwise than they stand."""
+    import phonenumbers
+
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    form = metadata.general_desc.national_number_pattern if metadata and metadata.general_desc else None
+    if metadata is None or metadata.national_prefix_transform_rule or not form:
+        return None
+    rows = [(row.pattern or "", row.format or "") for row in metadata.number_format]
+    if any(
+        re.findall(r"[0-9]", shown) != [str(i + 1) for i in range(re.compile(pattern).groups)]
+        for pattern, shown in rows
+    ):
+        return None
+    prefix = re.compile(metadata.national_prefix_for_parsing or "(?!)")
+    return _Plan(re.compile(form), prefix, tuple(re.compile(pattern) for pattern, _ in rows))
 
 
 def _dated(run: _Run, left: int, right: int) -> bool:
