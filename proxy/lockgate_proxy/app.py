@@ -74,17 +74,31 @@ def make_app(
             }
         )
 
-    app = Starlette(
+    app = _App(
         routes=[
             Route("/healthz", healthz, methods=["GET"]),
             Route("/readyz", readyz, methods=["GET"]),
         ],
         lifespan=lifespan,
     )
-    app.router.default = _Door(context)
-    app.router.redirect_slashes = False
+    app.door = _Door(context)
     app.state.context = context
     return app
+
+
+_OWN_PATHS = frozenset({"/healthz", "/readyz"})
+
+
+class _App(Starlette):
+    """Starlette for our own pages and the lifespan; everything else goes to the door, which routes by the raw path."""
+
+    door: _Door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan" or (scope["type"] == "http" and scope["path"] in _OWN_PATHS):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.door(scope, receive, send)
 
 
 def _upstream(settings: Settings) -> Upstream:
