@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks, standing
 from lockgate.engine import NOT_ADMITTED, Engine, Looked
@@ -125,10 +125,11 @@ class Stream:
         self._side = passage.plan.completion
         self._settled = settled(self._side, passage.exchange)
         self._gates: dict[str, Gate] = {}
+        self._by_choice: dict[int, list[Gate]] = {}
         self._running: dict[str, hmac.HMAC] = {}
         self._segments: dict[str, Segment] = {}
         self._skipped: dict[str, str] = {}
-        self._unknown: list[str] = []
+        self._unknown: dict[str, None] = {}  # in the order in which they came
         self._begin = time.perf_counter()
         self.verdicts: dict[int, Verdict] = {}
         self.most_held = 0
@@ -161,7 +162,7 @@ class Stream:
     def skip(self, skipped: Mapping[str, str], unknown: Sequence[str]) -> None:
         """What an event held that is not read."""
         self._skipped.update(skipped)
-        self._unknown.extend(where for where in unknown if where not in self._unknown)
+        self._unknown.update(dict.fromkeys(unknown))
 
     def marks(self) -> dict[str, str]:
         """Channel → the mark of its whole text, as the plain answer's would be."""
@@ -173,11 +174,14 @@ class Stream:
 
     async def settle(self) -> None:
         """Have every window that is due looked at."""
-        for channel, gate in list(self._gates.items()):
+        await self._settle(list(self._gates.values()))
+
+    async def _settle(self, gates: Sequence[Gate]) -> None:
+        for gate in gates:
             for due in gate.due():
-                segment = self._segments[channel]
+                segment = self._segments[gate.where]
                 answer = await self._passage.engine.look_at(
-                    due, channel, gate.choice, segment, self._passage.exchange, deadline=self._plan.deadline
+                    due, gate.where, gate.choice, segment, self._passage.exchange, deadline=self._plan.deadline
                 )
                 gate.settle(due, *answer)
                 if gate.stopped:
@@ -205,7 +209,7 @@ class Stream:
         gates = self._of(choice)
         for gate in gates:
             gate.flush()
-        await self.settle()
+        await self._settle(gates)
         results: Results = {}
         for gate in gates:
             for rule, result in gate.results.items():
@@ -239,7 +243,7 @@ class Stream:
         return verdict
 
     def _of(self, choice: int) -> list[Gate]:
-        return [gate for gate in self._gates.values() if gate.choice == choice]
+        return self._by_choice.get(choice, [])
 
     def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
         role = _role_of(channel)
@@ -254,6 +258,7 @@ class Stream:
             pinned=frozenset(self._passage.engine.pins),
         )
         self._gates[channel] = gate
+        self._by_choice.setdefault(choice, []).append(gate)
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
         return gate
 
@@ -286,6 +291,6 @@ def _choice_of(where: str) -> int | None:
     return int(parts[2]) if len(parts) > 2 and parts[1] == "choices" and parts[2].isdecimal() else None
 
 
-def _concerning(choice: int, unknown: Sequence[str]) -> list[str]:
+def _concerning(choice: int, unknown: Iterable[str]) -> list[str]:
     """Of what no lens knows: what is this choice's, and what is nobody's and so concerns them all."""
     return [where for where in unknown if _choice_of(where) in (None, choice)]
