@@ -49,6 +49,9 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
         return
     flags = [*prompt.flags, *verdict.flags]
     sent = _edited(visit, body, document, verdict, flags, shown)
+    if verdict.action is Action.REFUSE and isinstance(document, dict) and document.get("error") is not None:
+        # Its words are judged with the first choice's, and stand in none.
+        sent = splice(sent, {"/error": b"null"})
     if verdict.action is Action.REFUSE and context.plan.unknown == "refuse":
         # What belongs to no choice, and could not be read.
         sent = splice(sent, {where: b"null" for where in reading.unknown if not where.startswith("/choices/")})

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from httpx import ASGITransport, AsyncClient
+from starlette.responses import JSONResponse
 
+from fakes import AsgiUpstream, chat_answer
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
 from lockgate.policy.plan import Plan
+from lockgate_proxy.app import make_app
+from lockgate_proxy.settings import Settings
 from playbook import whole_through_app
 from saying import DONE, choice, chunk, data, finish, said, text
 
@@ -76,3 +81,16 @@ async def test_what_is_refused_unread_does_not_leave_first() -> None:
 async def test_a_choice_that_ends_twice_in_one_event_ends(plan: Plan) -> None:
     pieces = [text("hello"), chunk(choice({}, 0, "stop"), choice({}, 0, "stop")), DONE]
     assert await whole_through_app(plan, pieces) == b"".join(pieces)
+
+
+@both
+async def test_an_error_beside_a_refused_choice_says_nothing(plan: Plan) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n" * 4
+    answer = {**chat_answer("hello"), "error": {"message": key}}
+    upstream = AsgiUpstream(JSONResponse(answer))
+    app = make_app(Settings.read(policy="test", upstream="http://upstream/v1"), plan, upstream=upstream)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://proxy") as client:
+        came = await client.post("/v1/chat/completions", json={"model": "m", "messages": []})
+    assert came.json()["choices"][0]["finish_reason"] == "content_filter"
+    assert came.json()["error"] is None
+    assert "MIIEvQ" not in came.text
