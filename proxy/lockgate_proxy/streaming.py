@@ -72,6 +72,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
         note=visit.note(prompt),
         prompt_flags=list(prompt.flags),
     )
+    reader = _Reader(visit, answer)  # raises while the answer can still be another one
     headers = without(answer_headers(answer.headers), _FRAMING)
     visit.status = answer.status
     visit.started = True
@@ -81,7 +82,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     )
     writer = _Writer(visit, context.settings.keepalive_comment)
     try:
-        await _pump(visit, answer, release, writer)
+        await _pump(visit, answer, reader, release, writer)
     except Exception as error:  # noqa: BLE001 - whatever broke here, nothing that is held may leave
         report(visit, error)
         answer.close()
@@ -97,8 +98,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
             visit.outcome = "refused_answer"
 
 
-async def _pump(visit: Visit, answer: Answer, release: Release, writer: _Writer) -> None:
-    reader = _Reader(visit, answer)
+async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release, writer: _Writer) -> None:
     broken: UpstreamError | WireError | None = None
     last: list[bytes] = []
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from httpx import ASGITransport, AsyncClient
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from fakes import AsgiUpstream, chat_answer
 from lockgate.policy.compile import compile_policy
@@ -94,3 +94,14 @@ async def test_an_error_beside_a_refused_choice_says_nothing(plan: Plan) -> None
     assert came.json()["choices"][0]["finish_reason"] == "content_filter"
     assert came.json()["error"] is None
     assert "MIIEvQ" not in came.text
+
+
+@both
+async def test_a_stream_in_an_encoding_that_is_not_read_is_a_clear_error(plan: Plan) -> None:
+    upstream = AsgiUpstream(
+        Response(text(CARD), headers={"content-type": "text/event-stream", "content-encoding": "br"})
+    )
+    app = make_app(Settings.read(policy="test", upstream="http://upstream/v1"), plan, upstream=upstream)
+    async with AsyncClient(transport=ASGITransport(app), base_url="http://proxy") as client:
+        came = await client.post("/v1/chat/completions", json={"model": "m", "messages": [], "stream": True})
+    assert (came.status_code, came.json()["error"]["code"]) == (502, "upstream_broken")
