@@ -99,7 +99,8 @@ async def test_pattern_rows_see_every_admitted_segment() -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "reason"), [("wait", "timeout"), ("break", "crash"), ("nan", "crash"), ("over", "crash"), ("stray", "crash")]
+    ("does", "reason"),
+    [("wait", "timeout"), ("break", "crash"), ("nan", "crash"), ("over", "crash"), ("stray", "crash")],
 )
 async def test_a_detector_without_an_answer_is_a_failure(does: str, reason: str) -> None:
     plan, _ = plan_of(

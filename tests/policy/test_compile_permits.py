@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_a_permit_that_names_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_permit_that_the_answer_decides_may_not_take_another_permit_away_in_a_stream() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {"id": "ssn", "use": SSN},
         {"id": "staff", "use": {}, "when": "request.model == 'x'", "then": None, "permit": ["ssn"]},
         {"id": "but", "use": WORDS, "then": None, "permit": ["staff"]},

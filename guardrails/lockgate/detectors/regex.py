@@ -16,6 +16,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from lockgate.detectors.regex_edges import ASCII_WORD, edge, settled, strip
 from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
 from lockgate.errors import PatternError
 
@@ -87,34 +88,16 @@ def _captures(node: Node) -> int:
 
 
 def _edges(node: Node) -> tuple[bool, bool, Node]:
-    r"""Whether the pattern begins and ends with ``\b``; that of an edge whose character may be non-ASCII is taken out,
-    since RE2 knows only ASCII words there: the scanner checks it instead."""
-    if not isinstance(node, Seq):
-        return False, False, node
-    items = list(node.items)
-    boundary = At(r"\b")
-    left = bool(items) and items[0] == boundary
-    right = len(items) > 1 and items[-1] == boundary
-    if right and not _edge_ascii(items[-2], last=True):
-        items.pop()
-    if left and len(items) > 1 and not _edge_ascii(items[1], last=False):
-        items.pop(0)
-    return left, right, Seq(tuple(items))
-
-
-def _edge_ascii(node: Node, *, last: bool) -> bool:
-    match node:
-        case Char(ascii=plain):
-            return plain
-        case At():
-            return False
-        case Capture(item) | Repeat(item):
-            return _edge_ascii(item, last=last)
-        case Alt(items):
-            return all(_edge_ascii(item, last=last) for item in items)
-        case Seq(items):
-            # A part that may be empty lets its neighbour be the edge: then all are looked at.
-            return bool(items) and all(_edge_ascii(item, last=last) for item in items)
+    r"""Whether the pattern begins and ends with ``\b``, which is looked for when there is a match. RE2 is told of it only
+    beside an ASCII letter or digit, where it sees at least all that there are."""
+    has = {False: False, True: False}
+    for last in has:
+        bare = node
+        while (found := strip(bare, last=last))[0]:
+            has[last], bare = found
+        if edge(bare, last=last) != ASCII_WORD:
+            node = bare
+    return has[False], has[True], settled(node)
 
 
 def _width(node: Node, cap: int) -> int:

@@ -7,7 +7,7 @@ be, so that words in any script still match.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -44,10 +44,12 @@ _ASSERTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Char:
-    """One character out of a class, written as RE2 reads it. `ascii`: it can only be an ASCII character."""
+    """One character out of a class, written as RE2 reads it. `ascii`: it can only be an ASCII character; `word`: it is
+    a letter, digit or underscore of any script, or is none of them, or may be either (None)."""
 
     re2: str
     ascii: bool
+    word: bool | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,21 +155,25 @@ class _Reader:
 
     def _literal(self, code: int) -> Node:
         text = fold(chr(code)) if self._folded else chr(code)
-        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii()) for c in text)
+        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii(), word=_is_word(c)) for c in text)
         return chars[0] if len(chars) == 1 else Seq(chars)
 
     def _set(self, items: list[tuple[Any, Any]]) -> Node:
         negated = items[0][0] is sre.NEGATE
         parts: list[str] = []
         plain = True
+        words: set[bool | None] = set()
         for op, value in items[1:] if negated else items:
             if op is sre.LITERAL:
-                text = fold(chr(value)) if self._folded else chr(value)
-                parts.extend(_escape(ord(c)) for c in text or chr(value))
-                plain = plain and (text or chr(value)).isascii()
+                text = (fold(chr(value)) if self._folded else "") or chr(value)
+                parts.extend(_escape(ord(c)) for c in text)
+                plain = plain and text.isascii()
+                words |= {_is_word(c) for c in text}
             elif op is sre.RANGE:
                 parts.extend(self._range(*value))
                 plain = plain and value[1] < 0x80
+                few = range(value[0], min(value[1], value[0] + _FOLDED_RANGE_LIMIT) + 1)
+                words |= {_is_word(chr(code)) for code in few} if plain else {None}
             else:
                 text = _CATEGORIES[str(value)]
                 if text.startswith("^") and (negated or len(items) > 1):
@@ -175,10 +181,12 @@ class _Reader:
                         "the pattern mixes a negated class such as \\D into a set", hint="write the characters out"
                     )
                 if text.startswith("^"):
-                    return Char(f"[{text}]", ascii=False)
+                    return Char(f"[{text}]", ascii=False, word=False if "\\p" in text else None)
                 parts.append(text)
                 plain = plain and "\\p" not in text
-        return Char(f"[{'^' if negated else ''}{''.join(parts)}]", ascii=plain and not negated)
+                words.add(text != _CATEGORIES["CATEGORY_SPACE"])
+        word = words.pop() if len(words) == 1 and not negated else None
+        return Char(f"[{'^' if negated else ''}{''.join(parts)}]", ascii=plain and not negated, word=word)
 
     def _range(self, low: int, high: int) -> list[str]:
         parts = [f"{_escape(low)}-{_escape(high)}"]
@@ -186,6 +194,10 @@ class _Reader:
             images = {c for code in range(low, high + 1) for c in fold(chr(code)) if not low <= ord(c) <= high}
             parts.extend(_escape(ord(c)) for c in sorted(images))
         return parts
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _escape(code: int) -> str:

@@ -2,27 +2,23 @@
 
 A set automaton (RE2) says in one pass which rows occur at all; only those are then searched for their spans. What a
 scan finds is a function of the text alone, and local: a finding depends on its own characters and on one neighbour on
-each side. That is what lets a stream be scanned in pieces (`cut`) with the result of the whole.
-
-Per row, matches are leftmost-longest and do not overlap; a candidate that its check rejects is passed over whole.
+each side. That is what lets a stream be scanned in pieces (`cut`) with the result of the whole. `rows.py` has the
+matches of a single row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import re2
 
 from lockgate.detectors.protocol import PatternSpec
-from lockgate.detectors.regex import Prepared, prepare
+from lockgate.detectors.rows import Row, compiled_row, engine_options, spans
 from lockgate.errors import LockgateError, PatternError
 from lockgate.normalise import Folded
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
-_ROW_MEMORY = 8 << 20
-_WIDE = 300  # a wider row counts so far that finding where it begins costs its automaton tens of megabytes
-_WIDE_MEMORY = 32 << 20
 _SPACED_WIDTH = 256
 _TAGS_WIDTH = 2048
 
@@ -48,64 +44,6 @@ class Scan:
 
     matches: list[Match]
     cut: int
-
-
-@dataclass(slots=True)
-class _Row:
-    index: int
-    spec: PatternSpec
-    form: Prepared
-    compiled: re2._Regexp | None = field(default=None, repr=False)
-    begins: re2._Regexp | None = field(default=None, repr=False)
-
-    @property
-    def reach(self) -> int:
-        """The most characters of a match, with the one that tells of a cut."""
-        return self.spec.max_width + 1 if self.form.open else self.form.width
-
-    def regex(self) -> re2._Regexp:
-        """The row's span form, compiled."""
-        if self.compiled is None:
-            wide = self.form.width > _WIDE and not self.form.open
-            pattern = self.form.open or self.form.full
-            self.compiled = re2.compile(pattern, _options(_WIDE_MEMORY if wide else _ROW_MEMORY))
-            if wide:
-                self.begins = re2.compile(self.form.loose, _options(_ROW_MEMORY))
-            elif self.form.open:
-                self.begins = self.compiled
-        return self.compiled
-
-    def matches(self, encoded: bytes, position: int) -> Iterator[re2._Match]:
-        """The row's matches from byte `position` on, no wider than `reach`, leftmost-longest, none overlapping."""
-        full = self.regex()
-        if self.begins is None:
-            yield from full.finditer(encoded, position)
-            return
-        # What begins a match may look far ahead in vain. Each search sees a stretch only, so none costs more than that.
-        size = len(encoded)
-        step = self.reach * (1 if encoded.isascii() else 4)  # bytes
-        while position < size:
-            stop = min(position + 2 * step, size)
-            found = self.begins.search(encoded, position, stop)
-            begin = found.start() if found is not None else size
-            if stop < size and begin > stop - step:
-                position = stop - step  # up to here nothing begins; behind it, the stretch is too short to tell
-                continue
-            if found is None:
-                return
-            match = full.match(encoded, begin, _behind(encoded, begin, self.reach))
-            if match is not None:
-                yield match
-            position = begin + 1 if match is None else match.end()
-
-
-def _behind(encoded: bytes, begin: int, count: int) -> int:
-    """The byte behind the `count` characters that begin at byte `begin`."""
-    part = encoded[begin : begin + count]
-    if part.isascii():
-        return begin + len(part)
-    part = encoded[begin : begin + 4 * count]
-    return begin + len(part.decode("utf-8", "ignore")[:count].encode())
 
 
 def _collapse(text: str) -> tuple[str, list[int]]:
@@ -145,20 +83,12 @@ VIEWS: tuple[PatternSpec, ...] = (
 )
 
 
-def _options(memory: int | None = None) -> re2.Options:
-    options = re2.Options()
-    options.longest_match = True
-    options.log_errors = False
-    options.max_mem = _MEMORY if memory is None else memory
-    return options
-
-
 class _Pass:
     """The rows of one view: their set, their spans, their unfinished ends."""
 
-    def __init__(self, rows: Sequence[_Row], *, streams: bool) -> None:
+    def __init__(self, rows: Sequence[Row], *, streams: bool) -> None:
         self.rows = rows
-        self._set = re2.Set.SearchSet(_options())
+        self._set = re2.Set.SearchSet(engine_options(_MEMORY))
         for row in rows:
             self._set.Add(row.form.loose)
         # Always matches. When the automaton runs out of memory the set answers with nothing, not even this.
@@ -169,7 +99,7 @@ class _Pass:
         self._live: re2._Regexp | None = None
         if streams:
             live = "|".join(dict.fromkeys(row.form.live for row in rows))
-            self._live = re2.compile(f"(?:{live})", _options())
+            self._live = re2.compile(f"(?:{live})", engine_options(_MEMORY))
 
     def hits(self, encoded: bytes) -> list[int]:
         found: list[int] | None = self._set.Match(encoded)  # None for an empty answer
@@ -200,7 +130,7 @@ class Scanner:
 
     def __init__(self, specs: Sequence[PatternSpec], *, streams: bool = True) -> None:
         self.specs = tuple(specs)
-        rows = [_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
+        rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
         try:
             self._folded = _Pass([row for row in rows if row.spec.view == "folded"], streams=streams)
             self._raw = _Pass([row for row in rows if row.spec.view == "raw"], streams=streams)
@@ -260,7 +190,7 @@ class Scanner:
         begin = view.folded(start) if start else 0
         for hit in hits:
             row = passed.rows[hit]
-            for low, high, first, last in _spans(row, view.text, encoded, begin):
+            for low, high, first, last in spans(row, view.text, encoded, begin):
                 if first == last:
                     bounds.append((view.original(low), view.original_end(high)))
                     continue
@@ -271,7 +201,7 @@ class Scanner:
                 else:
                     found.append(Match(row.index, *where, too_wide=high - low > row.spec.max_width))
 
-    def _expanded(self, row: _Row, text: str, view: Folded | _Raw, offset: int) -> list[Match]:
+    def _expanded(self, row: Row, text: str, view: Folded | _Raw, offset: int) -> list[Match]:
         """Read what a derived view says. One level deep: a view inside a view is not opened."""
         assert row.spec.expand is not None
         derived, at = row.spec.expand(text)
@@ -283,7 +213,7 @@ class Scanner:
             inner = self._folded.rows[hit]
             if inner.spec.expand is not None:
                 continue
-            for low, high, first, last in _spans(inner, derived, encoded, 0):
+            for low, high, first, last in spans(inner, derived, encoded, 0):
                 if first == last:
                     continue
                 span = view.original(offset + at[first]), view.original_end(offset + at[last - 1] + 1)
@@ -310,72 +240,6 @@ class _Raw:
     @staticmethod
     def folded(offset: int) -> int:
         return offset
-
-
-def _row(index: int, spec: PatternSpec) -> _Row:
-    folded = spec.view == "folded"
-    try:
-        form = prepare(
-            spec.regex,
-            max_width=spec.max_width,
-            ignore_case=spec.ignore_case,
-            folded=folded,
-            peeks=spec.validate is not None,
-        )
-        row = _Row(index, spec, form)
-        if not spec.shipped:
-            row.regex()
-    except PatternError as error:
-        raise PatternError(f"{spec.label}: {error.problem}", where=error.where, hint=error.hint) from None
-    except re2.error as error:
-        raise PatternError(f"{spec.label}: the pattern can't be compiled: {error}") from None
-    return row
-
-
-def _spans(row: _Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, int, int, int]]:
-    """(match start, match end, finding start, finding end) of a row in `text`, from character `begin` on. A candidate
-    that is rejected has an empty finding."""
-    spans: list[tuple[int, int, int, int]] = []
-    plain = len(encoded) == len(text)
-    group = 1 if row.form.captures else 0
-    position = begin if plain else len(text[:begin].encode("utf-8", "replace"))
-    known_bytes, known_chars = 0, 0
-
-    def chars(offset: int) -> int:
-        nonlocal known_bytes, known_chars
-        if plain:
-            return offset
-        if offset < known_bytes:
-            return len(encoded[:offset].decode("utf-8"))
-        known_chars += len(encoded[known_bytes:offset].decode("utf-8"))
-        known_bytes = offset
-        return known_chars
-
-    for match in row.matches(encoded, position):
-        low, high = match.span()
-        first, last = match.span(group) if group else (low, high)
-        low, first, last, high = chars(low), chars(first), chars(last), chars(high)
-        if first < 0 or not _bounded(row, text, low, high):
-            spans.append((low, high, low, low))
-            continue
-        if row.spec.validate is None:
-            spans.append((low, high, first, last))
-            continue
-        accepted = row.spec.validate(text, first, last)
-        spans.extend((low, high, a, b) for a, b in accepted)
-        if not accepted:
-            spans.append((low, high, low, low))
-    return spans
-
-
-def _bounded(row: _Row, text: str, low: int, high: int) -> bool:
-    if row.form.left and low > 0 and _word(text[low - 1]) == _word(text[low]):
-        return False
-    return not (row.form.right and high < len(text) and _word(text[high - 1]) == _word(text[high]))
-
-
-def _word(char: str) -> bool:
-    return char.isalnum() or char == "_"
 
 
 def _united(matches: list[Match]) -> list[Match]:
