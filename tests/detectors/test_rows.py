@@ -105,6 +105,6 @@ def test_what_ends_nowhere_costs_little(pattern: str, text: str) -> None:
 def test_a_row_that_can_not_be_compiled_is_named() -> None:
     with pytest.raises(PatternError) as raised:
         compiled_row(0, PatternSpec("BAD", r"(?:\w{1,99}-){1,19}", max_width=1900))
-    assert raised.value.problem == "BAD: the pattern can't be compiled: pattern too large - compile failed"
+    assert raised.value.problem == "BAD: the pattern can't be compiled: invalid repetition size: {1,19}"
     assert raised.value.hint == "lower the counts of its repeats"
     assert compiled_row(0, PatternSpec("LATER", r"(?:\w{1,99}-){1,19}", max_width=1900, shipped=True)).compiled is None
