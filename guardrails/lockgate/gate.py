@@ -12,7 +12,7 @@ What the gate lets through equals what the whole text would have been edited to,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -240,9 +240,8 @@ class Gate:
             clear = min(clear, self._windows_cleared)
         if self._held and self.length > self._hold_limit:
             self._held = False  # from here on each rule's `on_error` says what happens
-            self._overflow(
-                [rule for rule in self._look.rules if rule.stream == "hold"] if self._look else [], "overflow"
-            )
+            rules = self._look.rules if self._look is not None else ()
+            self._overflow(((r, use.kind) for r in rules if r.stream == "hold" for use in r.uses), "overflow")
         if self._held:
             clear = 0
         if self._stop is not None:
@@ -256,8 +255,10 @@ class Gate:
     def _cut_windows(self) -> None:
         assert self._look is not None
         start = 0
+        asked = tuple(
+            (rule, use) for rule, use in self._look.windowed if rule.id in self._active and use.kind not in self._pinned
+        )
         for end in borders(self._window_text, final=self._ended):
-            asked = tuple(pair for pair in self._look.windowed if pair[1].kind not in self._pinned)
             self._due.append(Due(self._window_base + start, self._window_text[start:end], asked))
             start = end
         self._window_text = self._window_text[start:]
@@ -269,8 +270,10 @@ class Gate:
         try:
             scan, shift = tail.scan(final=self._ended)
         except ScanError:
-            for rule in {asked.rule.id: asked.rule for row in tail.sweep.asked for asked in row}.values():
-                self._fail(rule, "crash", tail.base)
+            for row in tail.sweep.asked:
+                for asked in row:
+                    if asked.rule.id in self._active and asked.kind not in self._pinned:
+                        self._fail(asked.rule, asked.kind, "crash", tail.base)
             tail.drop(len(tail.pending))
             return
         fresh: list[Edit] = []
@@ -282,14 +285,14 @@ class Gate:
                 span = (match.start + shift, match.end + shift)
                 finding = Finding(asked.kind, spec.label, spec.score, self.where, span, asked.rule.id, self.choice)
                 if match.too_wide:
-                    self._fail(asked.rule, "too_wide", span[0])
+                    self._fail(asked.rule, asked.kind, "too_wide", span[0])
                 fresh.extend(self._found(asked.rule, finding, start=span[0]))
         self._add_edits(fresh)
         done = scan.cut + shift - tail.base
         tail.drop(done)
         if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
             # What is still alive here can't be held any longer: it counts as found, under each rule's `on_error`.
-            self._overflow([asked.rule for row in tail.sweep.asked for asked in row], "too_wide")
+            self._overflow(((asked.rule, asked.kind) for row in tail.sweep.asked for asked in row), "too_wide")
             tail.drop(len(tail.pending))
 
     def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
@@ -298,14 +301,14 @@ class Gate:
         if rule.stream in ("hold", "after") or finding.label in exempt or WHOLLY in exempt:
             return []
         if rule.id in self._conditionless:
-            self._fail(rule, "condition", start)
+            self._fail(rule, "when", "condition", start)
             return []
         if rule.action is Action.REFUSE:
             self._refuse(rule, start)
         elif rule.rewrite is not None and finding.span is not None:
             if not self._fixed:
                 return [edit_for(rule, finding)]
-            self._fail(rule, "uneditable", start)
+            self._fail(rule, finding.detector, "uneditable", start)
         return []
 
     def _add_edits(self, fresh: list[Edit]) -> None:
@@ -322,12 +325,12 @@ class Gate:
             self._stop = start
             self.refused = rule
 
-    def _overflow(self, rules: Sequence[PlannedRule], reason: Reason) -> None:
-        for rule in {rule.id: rule for rule in rules if rule.id in self._active}.values():
-            self._fail(rule, reason, self._cleared)
+    def _overflow(self, asked: Iterable[tuple[PlannedRule, str]], reason: Reason) -> None:
+        for rule, kind in dict.fromkeys(asked):
+            if rule.id in self._active:
+                self._fail(rule, kind, reason, self._cleared)
 
-    def _fail(self, rule: PlannedRule, reason: Reason, start: int) -> None:
-        kind = rule.uses[0].kind if rule.uses else "when"
+    def _fail(self, rule: PlannedRule, kind: str, reason: Reason, start: int) -> None:
         failure = Failure(kind, reason, self.where, rule.id, self.choice, rule.on_error)
         self._failed(rule, failure, start=start)
 
