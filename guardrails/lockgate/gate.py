@@ -340,6 +340,8 @@ class Gate:
             known.append(failure)
         if WHOLLY in self._exempt.get(rule.id, ()):
             return
+        if rule.stream == "hold" and self._held:
+            return  # all is held until the verdict on the whole, which knows what permits remove
         if rule.on_error == "refuse" and rule.acts and rule.stream != "after":
             self.failed_closed = True
             self._stop = start if self._stop is None else min(start, self._stop)
