@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
@@ -12,26 +12,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
-from lockgate.ids import new_id
 from lockgate.policy.plan import Plan
 from lockgate.telemetry import Tracing
 from lockgate.wire.chat import ChatLens
-from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
-from lockgate_proxy.chat import handle_chat
 from lockgate_proxy.client import AiohttpUpstream
-from lockgate_proxy.forward import handle_unguarded
-from lockgate_proxy.paths import meaning
+from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
-from lockgate_proxy.visit import Context, Visit, remember
+from lockgate_proxy.visit import Context
 
 _log = logging.getLogger("lockgate.proxy")
-
-CHAT = "/v1/chat/completions"
-_CHAT_ENDING = b"/chat/completions"
-
-Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
 
 
 def make_app(
@@ -111,7 +102,7 @@ def _upstream(settings: Settings) -> Upstream:
 
 
 class _Door:
-    """Everything but the health checks: tells guarded paths from the others, and lets nobody through by spelling."""
+    """Everything but the health checks."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -122,31 +113,7 @@ class _Door:
             return
         if scope["type"] != "http":
             return
-        handler = self._handler(scope) or _refuse_spelling
-        await _until_gone(handler, self._context, scope, receive, send)
-
-    @staticmethod
-    def _handler(scope: Scope) -> Handler | None:
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        if scope["method"] != "POST":
-            return handle_unguarded
-        if raw == CHAT.encode():
-            return handle_chat
-        plain = meaning(raw)
-        if not plain.endswith(_CHAT_ENDING):
-            return handle_unguarded
-        # Deployments and other prefixes are chat as well; an unusual spelling of it is nobody's honest path.
-        return handle_chat if raw.endswith(_CHAT_ENDING) and plain == raw.lower() else None
-
-
-async def _refuse_spelling(context: Context, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - a handler
-    visit = Visit(context, send, new_id(), scope["path"], outcome="invalid")
-    await visit.refuse(
-        problems.bad_request(
-            "the path is written in a way that the guard and the upstream may read differently", code="invalid_path"
-        )
-    )
-    remember(visit)
+        await _until_gone(handler_for(scope), self._context, scope, receive, send)
 
 
 async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
