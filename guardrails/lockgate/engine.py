@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockgate.decide import Results, RuleResult
-from lockgate.detectors.protocol import Detector, PatternDetector
+from lockgate.detectors.protocol import Detector, OverloadError, PatternDetector
 from lockgate.detectors.scanner import ScanError
 from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
@@ -234,6 +234,8 @@ async def ask(
         _check(answer, asked)
     except TimeoutError:
         return "timeout"
+    except OverloadError:
+        return "overload"
     except asyncio.CancelledError:
         task = asyncio.current_task()
         if task is None or task.cancelling():

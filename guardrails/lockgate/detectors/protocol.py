@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from lockgate.errors import LockgateError
 from lockgate.exchange import Exchange, Segment
 from lockgate.verdict import Finding
 
@@ -79,6 +80,11 @@ class PatternDetector:
     @property
     def reach(self) -> Reach:
         return Reach("characters", max((spec.max_width for spec in self.specs), default=0))
+
+
+class OverloadError(LockgateError):
+    """A detector has more to do than it can. Raised by `detect`, it is a failure of its own sort, `overload`: the client
+    may try again."""
 
 
 @runtime_checkable
