@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from traceback import extract_tb
 from typing import Any
@@ -33,6 +34,7 @@ class Context:
     tracing: Tracing
     audit: Audit | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
 
     def count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
@@ -114,8 +116,11 @@ def account(visit: Visit, verdict: Verdict) -> None:
 
 
 def remember(visit: Visit) -> None:
-    """The audit line, after the last byte."""
+    """The verdicts to whoever asked for them, and the audit line, after the last byte."""
     context = visit.context
+    if context.on_verdict is not None and visit.passage is not None:
+        for verdict in visit.passage.verdicts.values():
+            context.on_verdict(verdict)
     if context.audit is None:
         return
     line = Line(
