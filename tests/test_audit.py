@@ -270,6 +270,17 @@ def test_a_full_disk_loses_lines_and_counts_them(caplog: pytest.LogCaptureFixtur
     assert len(caplog.records) <= 6, "said at 1, 2, 4, 8, …"
 
 
+def test_a_line_that_another_process_left_torn_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    for before, count in (('{"id": "0', 2), ("", 1), ('{"id": "0"}\n', 2)):
+        path.write_text(before)
+        audit = Audit(path, KEY)
+        audit.write(line(id="1"))
+        audit.close()
+        lines = path.read_bytes().splitlines()
+        assert (json.loads(lines[-1])["id"], len(lines)) == ("1", count)
+
+
 async def test_a_line_that_was_torn_does_not_spoil_the_next(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     with auditing(path) as audit:

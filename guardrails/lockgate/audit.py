@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import sys
 import threading
@@ -37,7 +38,8 @@ _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for lines still
 
 @dataclass(slots=True)
 class Line:
-    """What is known of an exchange when its last byte has gone. `marks` are of texts that were not kept (streams)."""
+    """What is known of an exchange when its last byte has gone. `marks` are of texts that were not kept (streams);
+    `key` is the id of the client's key, which is no secret."""
 
     id: str
     path: str
@@ -45,6 +47,8 @@ class Line:
     dialect: str = ""
     model: str = ""
     tags: Sequence[str] = ()
+    tenant: str = ""
+    key: str = ""
     stream: bool = False
     outcome: str = ""
     error: str = ""
@@ -72,7 +76,8 @@ class Audit:
             sys.stdout.buffer if target == "-" else Path(target).open("ab", buffering=0)  # noqa: SIM115 - it is open as long as the process
         )
         self._owns_file = target != "-"
-        self._torn = False  # the last write ended within a line
+        # The last write ended within a line: ours, or that of a process that was killed.
+        self._torn = target != "-" and _ends_within_a_line(Path(target))
         self._closed = False
         self._queue: queue.Queue[Line | None] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._run, name="lockgate-audit", daemon=True)
@@ -140,6 +145,17 @@ class Audit:
             self._drop(f"audit lines could not be written ({type(error).__name__})", lost)
 
 
+def _ends_within_a_line(path: Path) -> bool:
+    if not path.is_file():  # a pipe can't be read again
+        return False
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # empty, or not ours to read
+        return False
+
+
 def _encoded(shown: Mapping[str, Any]) -> bytes:
     try:
         return to_json(shown, inf_nan_mode="null") + b"\n"
@@ -162,6 +178,8 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "dialect": line.dialect,
         "model": line.model[:_LONGEST],
         "tags": list(line.tags),
+        "tenant": line.tenant,
+        "key": line.key,
         "stream": line.stream,
         "policy": line.policy,
         "policy_hash": line.policy_hash,

@@ -33,11 +33,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who asks, and in what setting: what `request.*` shows to a condition."""
+    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used."""
 
     model: str = ""
     user: str = ""
     tags: tuple[str, ...] = ()
+    tenant: str = ""
 
 
 @dataclass(slots=True)

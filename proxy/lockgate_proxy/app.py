@@ -20,7 +20,7 @@ from lockgate_proxy.client import AiohttpUpstream
 from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
-from lockgate_proxy.visit import Context
+from lockgate_proxy.visit import Caller, Context
 
 _log = logging.getLogger("lockgate.proxy")
 
@@ -41,6 +41,7 @@ def make_app(
         lens=ChatLens(),
         tracing=tracing or Tracing(),
         audit=audit,
+        caller=Caller(tags=settings.tags),
     )
 
     @asynccontextmanager

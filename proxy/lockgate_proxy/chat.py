@@ -86,11 +86,11 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
 
 
 def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
-    subject = reading.subject
+    subject, caller = reading.subject, visit.context.caller
     return Exchange(
         id=visit.id,
         dialect=visit.context.lens.dialect,
-        subject=Subject(subject.model, subject.user, visit.context.settings.tags),
+        subject=Subject(subject.model, subject.user, caller.tags, caller.tenant),
         stream=reading.stream,
         choices=reading.choices,
     )

@@ -23,9 +23,18 @@ from lockgate_proxy.upstream import Upstream
 _log = logging.getLogger("lockgate.proxy")
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, by the key that came with the request: its tenant, its tags, its id. Nobody, where no key is needed."""
+
+    tenant: str = ""
+    tags: tuple[str, ...] = ()
+    key: str = ""
+
+
 @dataclass(slots=True)
 class Context:
-    """What every exchange of a running proxy shares."""
+    """What every exchange of a running proxy shares; with client keys, every exchange of one key."""
 
     settings: Settings
     plan: Plan
@@ -34,6 +43,7 @@ class Context:
     tracing: Tracing
     audit: Audit | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    caller: Caller = field(default_factory=Caller)
     on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
 
     def count(self, name: str, by: int = 1) -> None:
@@ -131,6 +141,8 @@ def remember(visit: Visit) -> None:
         error=visit.error,
         policy=context.plan.policy,
         policy_hash=context.plan.hash,
+        tenant=context.caller.tenant,
+        key=context.caller.key,
         timings=visit.timings,
         marks=visit.marks,
     )

@@ -132,7 +132,7 @@ def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
 
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
-    subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags))
+    subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags), tenant=case.tenant)
     passage = Passage(plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)))
     messages: list[Any] | None = None
     if case.messages is not None:

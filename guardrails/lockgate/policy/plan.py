@@ -152,6 +152,7 @@ def request_facts(exchange: Exchange, side: Side) -> dict[str, object]:
         "model": subject.model,
         "user": subject.user,
         "tags": list(subject.tags),
+        "tenant": subject.tenant,
         "stream": exchange.stream,
         "side": side,
         "dialect": exchange.dialect,
