@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
-from lockgate.telemetry import Tracing
+from lockgate.telemetry.spans import Tracing
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.client import AiohttpUpstream

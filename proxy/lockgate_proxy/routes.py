@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lockgate.ids import new_id
-from lockgate_proxy import problems
+from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import Receive, Scope, Send
 from lockgate_proxy.chat import handle_chat
 from lockgate_proxy.forward import handle_unguarded
@@ -34,6 +34,7 @@ def handler_for(scope: Scope) -> Handler:
 
 async def refuse_spelling(context: Context, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - a handler
     visit = Visit(context, send, new_id(), scope["path"], outcome="invalid")
+    visit.seen = observe.begin(visit, scope)
     await visit.refuse(
         problems.bad_request(
             "the path is written in a way that the guard and the upstream may read differently", code="invalid_path"

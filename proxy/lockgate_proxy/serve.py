@@ -13,7 +13,7 @@ from lockgate.audit import Audit
 from lockgate.errors import SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
-from lockgate.telemetry import configure
+from lockgate.telemetry.export import configure
 from lockgate_proxy.app import make_app
 from lockgate_proxy.connection import Connection
 from lockgate_proxy.settings import Settings
@@ -27,7 +27,7 @@ _BACKLOG = 2048
 def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
     """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
     plan = compile_policy(load_policy(settings.policy))
-    tracing = configure()
+    tracing = configure().tracing
     audit = _audit(settings)
     try:
         app = make_app(settings, plan, tracing=tracing, audit=audit)

@@ -101,9 +101,17 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
 async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release, writer: _Writer) -> None:
     broken: UpstreamError | WireError | None = None
     last: list[bytes] = []
+    seen = visit.seen
     try:
         async for piece in answer.chunks():
-            await writer.write(await _pass(reader.feed(piece), release))
+            events = reader.feed(piece)
+            if seen is None:
+                leaving = await _pass(events, release)
+            else:
+                seen.events(events)
+                leaving = await _pass(events, release)
+                seen.looked()
+            await writer.write(leaving)
             if release.finished:
                 break
             writer.holding(release.holds)

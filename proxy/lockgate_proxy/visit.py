@@ -11,11 +11,13 @@ from typing import Any
 from lockgate.audit import Audit, Line
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
-from lockgate.telemetry import Tracing
+from lockgate.telemetry.metrics import Metrics
+from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
 from lockgate.wire.lens import Lens
 from lockgate_proxy.admit import Send
 from lockgate_proxy.headers import Headers
+from lockgate_proxy.observe import Peer, Seen
 from lockgate_proxy.problems import Problem
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
@@ -42,6 +44,8 @@ class Context:
     lens: Lens
     tracing: Tracing
     audit: Audit | None = None
+    metrics: Metrics | None = None
+    peer: Peer = field(default_factory=Peer)
     counts: dict[str, int] = field(default_factory=dict)
     caller: Caller = field(default_factory=Caller)
     on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
@@ -66,6 +70,7 @@ class Visit:
     failed_open: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    seen: Seen | None = None
 
     def own_headers(self, verdict: Verdict | None) -> Headers:
         """`x-lockgate-*`: ids and words of ours only, never text."""
@@ -126,8 +131,10 @@ def account(visit: Visit, verdict: Verdict) -> None:
 
 
 def remember(visit: Visit) -> None:
-    """The verdicts to whoever asked for them, and the audit line, after the last byte."""
+    """Telemetry, the verdicts to whoever asked for them, and the audit line, after the last byte."""
     context = visit.context
+    if visit.seen is not None:
+        visit.seen.end(visit)
     if context.on_verdict is not None and visit.passage is not None:
         for verdict in visit.passage.verdicts.values():
             context.on_verdict(verdict)
