@@ -85,6 +85,11 @@ class Audit:
         if not self.marker.joinable:
             _log.warning("no audit key is set: marks of texts are not joinable with those of other starts")
 
+    @property
+    def waiting(self) -> int:
+        """Lines that wait for the disk."""
+        return self._queue.qsize()
+
     def write(self, line: Line) -> None:
         """Queue a line. Never waits, never raises."""
         if self._closed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
@@ -13,10 +13,11 @@ from starlette.routing import Route
 
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
-from lockgate.telemetry.spans import Tracing
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.client import AiohttpUpstream
+from lockgate_proxy.instruments import Instruments, watch
+from lockgate_proxy.observe import Peer
 from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
@@ -30,23 +31,30 @@ def make_app(
     plan: Plan,
     *,
     upstream: Upstream | None = None,
-    tracing: Tracing | None = None,
     audit: Audit | None = None,
+    instruments: Instruments | None = None,
 ) -> Starlette:
     """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process)."""
+    instruments = instruments or Instruments()
     context = Context(
         settings=settings,
         plan=plan,
         upstream=upstream or _upstream(settings),
         lens=ChatLens(),
-        tracing=tracing or Tracing(),
+        tracing=instruments.tracing,
         audit=audit,
+        metrics=instruments.metrics,
+        peer=Peer.of(settings.upstream, settings.provider),
         caller=Caller(tags=settings.tags),
     )
+    watch(context)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
+        async with AsyncExitStack() as beside:
+            for companion in instruments.beside:
+                await beside.enter_async_context(companion(context))
+            yield
         await context.upstream.close()
         if context.audit is not None:
             context.audit.close()
@@ -55,16 +63,7 @@ def make_app(
         return JSONResponse({"status": "ok"})
 
     async def readyz(_: object) -> JSONResponse:
-        lost = context.audit.dropped if context.audit is not None else 0
-        return JSONResponse(
-            {
-                "status": "ready",
-                "policy": plan.policy,
-                "policy_hash": plan.hash,
-                "audit_lines_lost": lost,
-                "counts": context.counts,
-            }
-        )
+        return JSONResponse(context.readiness())
 
     app = _App(
         routes=[

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 
+from lockgate import __version__
 from lockgate.audit import Audit
 from lockgate.errors import SettingsError
 from lockgate.policy.compile import compile_policy
@@ -16,6 +17,7 @@ from lockgate.policy.load import load_policy
 from lockgate.telemetry.export import configure
 from lockgate_proxy.app import make_app
 from lockgate_proxy.connection import Connection
+from lockgate_proxy.instruments import Instruments
 from lockgate_proxy.settings import Settings
 
 _log = logging.getLogger("lockgate.proxy")
@@ -27,15 +29,22 @@ _BACKLOG = 2048
 def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
     """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
     plan = compile_policy(load_policy(settings.policy))
-    tracing = configure().tracing
+    exporters = configure(version=__version__)
     audit = _audit(settings)
+    admin: socket.socket | None = None
     try:
-        app = make_app(settings, plan, tracing=tracing, audit=audit)
+        if settings.admin_port is not None:
+            admin = bind(settings.admin_host, settings.admin_port, "admin_")
+        app = make_app(settings, plan, audit=audit, instruments=Instruments.of(exporters, admin))
         bound = bind(settings.host, settings.port)
     except SettingsError:
         if audit is not None:
             audit.close()
+        if admin is not None:
+            admin.close()
         raise
+    if admin is not None:
+        _log.info("metrics on http://%s:%d/metrics", *admin.getsockname()[:2])
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -63,20 +72,24 @@ def _audit(settings: Settings) -> Audit | None:
         raise SettingsError(f"audit: {settings.audit} can't be written ({error.strerror})") from None
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises SettingsError for an address or port that can't be had."""
+def bind(host: str, port: int, which: str = "") -> socket.socket:
+    """A listening socket. Raises SettingsError for an address or port that can't be had.
+
+    `which` is the beginning of the settings' names: "admin_" for the admin port.
+    """
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         bound = socket.socket(family, kind)
     except OSError as error:
-        raise SettingsError(f"host: {host!r} is not an address of this machine ({error.strerror})") from None
+        raise SettingsError(f"{which}host: {host!r} is not an address of this machine ({error.strerror})") from None
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind(address)
     except OSError as error:
         bound.close()
         raise SettingsError(
-            f"port: {port} on {host} can't be had ({error.strerror}); choose another with --port"
+            f"{which}port: {port} on {host} can't be had ({error.strerror}); "
+            f"choose another with --{which.replace('_', '-')}port"
         ) from None
     return bound
 

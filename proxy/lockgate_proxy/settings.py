@@ -41,6 +41,15 @@ class Settings(BaseModel):
     upstream_ca: Path | None = Field(
         None, description="File of certificates (PEM) to trust for the upstream, in place of the system's."
     )
+    admin_port: int | None = Field(
+        None, description="The admin port, with /metrics and the health checks; none if unset.", ge=0, le=65535
+    )
+    admin_host: str = Field("127.0.0.1", description="The address that the admin port listens on.", min_length=1)
+    provider: str = Field(
+        "openai",
+        description="What telemetry calls the upstream's provider, as gen_ai.provider.name.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+    )
 
     @classmethod
     def read(cls, **given: Any) -> Settings:

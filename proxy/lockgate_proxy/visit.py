@@ -53,6 +53,16 @@ class Context:
     def count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
 
+    def readiness(self) -> dict[str, Any]:
+        """What `/readyz` says."""
+        return {
+            "status": "ready",
+            "policy": self.plan.policy,
+            "policy_hash": self.plan.hash,
+            "audit_lines_lost": self.audit.dropped if self.audit is not None else 0,
+            "counts": self.counts,
+        }
+
 
 @dataclass(slots=True)
 class Visit:
