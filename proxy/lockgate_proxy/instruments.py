@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
-from lockgate import __version__
 from lockgate.telemetry import names
 from lockgate.telemetry.export import Exporters, Periodic
-from lockgate.telemetry.metrics import Labels, Metrics
+from lockgate.telemetry.metrics import Metrics
 from lockgate.telemetry.spans import Tracing
 from lockgate_proxy.admin import listening, make_admin
+from lockgate_proxy.observe import expect
 from lockgate_proxy.visit import Context
 
 Companion = Callable[[Context], AbstractAsyncContextManager[None]]
@@ -44,11 +44,10 @@ class Instruments:
 
 def watch(context: Context) -> None:
     """Have metrics show what is known elsewhere: the policy, and the audit's queue."""
-    metrics, audit, plan = context.metrics, context.audit, context.plan
+    metrics, audit = context.metrics, context.audit
     if metrics is None:
         return
-    info: dict[Labels, float] = {(plan.policy, plan.hash, __version__): 1}
-    metrics.watch(names.POLICY_INFO, lambda: info)
+    expect(metrics, context.plan)
     if audit is not None:
         metrics.watch(names.AUDIT_QUEUE, lambda: {(): audit.waiting})
         metrics.watch(names.AUDIT_LOST, lambda: {(): audit.dropped})

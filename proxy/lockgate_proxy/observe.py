@@ -19,12 +19,13 @@ from opentelemetry import trace
 from pydantic_core import from_json
 
 from lockgate.telemetry import names
-from lockgate.telemetry.metrics import OTHER, Labels, Usage
+from lockgate.telemetry.metrics import OTHER, Labels, Metrics, Usage
 from lockgate.telemetry.spans import TRACE_HEADERS, bounded, incoming, outgoing
 from lockgate_proxy.headers import Headers, without
 
 if TYPE_CHECKING:
     from lockgate.exchange import Exchange
+    from lockgate.policy.plan import Plan
     from lockgate_proxy.admit import Scope
     from lockgate_proxy.sse import Event
     from lockgate_proxy.visit import Visit
@@ -53,6 +54,14 @@ class Peer:
     def of(cls, url: str, provider: str) -> Peer:
         parts = urlsplit(url)
         return cls(provider, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0))
+
+
+def expect(metrics: Metrics, plan: Plan) -> None:
+    """Tell metrics of a policy that comes into force."""
+    rules = {rule.id: rule for side in (plan.prompt, plan.completion) for rule in side.rules}
+    metrics.expect(
+        plan.policy, plan.hash, [(rule.id, [use.kind for use in rule.uses], rule.on_error) for rule in rules.values()]
+    )
 
 
 def begin(visit: Visit, scope: Scope, route: str = UNGUARDED) -> Seen | None:
@@ -86,8 +95,11 @@ class Seen:
         self._opening: bytes | None = None
         self._last: deque[bytes] = deque(maxlen=_LAST_EVENTS)
         self._said: dict[str, Any] = {}
-        if context.metrics is not None:
-            context.metrics.in_flight += 1
+        metrics, plan = context.metrics, context.plan
+        if metrics is not None:
+            metrics.in_flight += 1
+            if (plan.policy, plan.hash) not in metrics.policies:  # a key's own
+                expect(metrics, plan)
         if context.tracing.on:
             template = _ROUTES.get(route)
             attributes = {names.METHOD: self._method, names.SCHEME: scope.get("scheme", "http"), names.ID: visit.id}

@@ -219,5 +219,6 @@ def _metric(instrument: Instrument, points: Iterable[Point], began: int, now: in
     return Metric(instrument.name, instrument.help, instrument.unit, data)
 
 
-def _attributes(instrument: Instrument, point: Point) -> dict[str, str]:
-    return {label: value for label, value in zip(instrument.labels, point.labels, strict=True) if value}
+def _attributes(instrument: Instrument, point: Point) -> dict[str, str | int]:
+    named = zip(instrument.labels, point.labels, strict=True)
+    return {label: int(value) if label == names.PORT else value for label, value in named if value}

@@ -11,12 +11,12 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from lockgate.exchange import Side
 from lockgate.telemetry import names
 from lockgate.telemetry.names import Instrument
-from lockgate.verdict import Verdict
+from lockgate.verdict import Reason, Verdict
 
 LIMIT = 1000
 """Series of one instrument."""
@@ -127,8 +127,11 @@ class Metrics:
         self.began = time.time_ns()
         self.in_flight = 0
         self.models = Names()
+        self.policies: set[Labels] = set()
+        """Name and hash of those in force."""
         self._gauges: dict[Instrument, Callable[[], Mapping[Labels, float]]] = {
             names.IN_FLIGHT: lambda: {(): self.in_flight},
+            names.POLICY_INFO: lambda: dict.fromkeys(tuple(self.policies), 1.0),
         }
         self._counters: dict[Instrument, Counter] = {}
         self._histograms: dict[Instrument, Histogram] = {}
@@ -145,6 +148,18 @@ class Metrics:
         self._operation = self._histogram(names.OPERATION_DURATION)
         self._first_chunk = self._histogram(names.OPERATION_FIRST_CHUNK)
         self._tokens = self._histogram(names.TOKEN_USAGE)
+
+    def expect(self, policy: str, policy_hash: str, rules: Iterable[tuple[str, Iterable[str], str]]) -> None:
+        """A policy comes into force. Its failures are shown from now on, at zero: or the first of them would be no
+        increase that an alert can see. `rules` are an id, the detectors, and the rule's `on_error`.
+        """
+        self.policies.add((policy, policy_hash))
+        for rule, detectors, on_error in rules:
+            for detector in detectors:
+                for reason in get_args(Reason):
+                    self._failures.add((detector, reason, on_error), 0)
+            if on_error == "allow":
+                self._fail_open.add((policy, rule), 0)
 
     def watch(self, instrument: Instrument, read: Callable[[], Mapping[Labels, float]]) -> None:
         """Have a value read whenever somebody asks: labels → value."""

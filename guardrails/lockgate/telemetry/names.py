@@ -142,7 +142,7 @@ UPSTREAM_ERRORS: Final = Instrument(
     "Requests that the upstream did not answer as it should: no answer, a broken one, 429 or 5xx.",
 )  # fmt: skip
 POLICY_INFO: Final = Instrument(
-    "lockgate.policy.info", "gauge", "", ("policy", "hash", "version"), "The policy in force and our version; always 1."
+    "lockgate.policy.info", "gauge", "", ("policy", "hash"), "The policies in force; always 1."
 )
 _CALL = (OPERATION, PROVIDER, MODEL, ADDRESS, PORT)
 OPERATION_DURATION: Final = Instrument(
