@@ -14,6 +14,7 @@ ARGS =
 
 DEV := .venv/.stamp
 DEMO := .venv-demo/.stamp
+PRESIDIO := .venv/.presidio
 
 .PHONY: help demo serve test test-full check format bench clean
 
@@ -34,7 +35,7 @@ serve: $(DEMO) ## run the proxy: make serve UPSTREAM=http://host/v1 [POLICY=... 
 test: $(DEV) ## run the tests, less the slow ones
 	@.venv/bin/python -m pytest -m 'not full' $(ARGS)
 
-test-full: $(DEV) ## run the slow tests, and those that need other programs (installed if allowed)
+test-full: $(PRESIDIO) ## run the slow tests, and those that need other programs (installed if allowed)
 	@scripts/ci-deps
 	@.venv/bin/python -m pytest -m full $(ARGS)
 
@@ -56,6 +57,13 @@ clean: ## remove the environments, caches and builds
 
 $(DEV): pyproject.toml scripts/constraints.txt scripts/venv
 	@scripts/venv .venv dev
+
+# Large, so only the tests that compare with it have it.
+$(PRESIDIO): $(DEV)
+	@echo 'Installing the extra presidio into .venv' >&2
+	@PIP_CONSTRAINT=scripts/constraints.txt .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+	    --retries 10 "$$(sed -nE 's/^presidio = \["(.*)"\]/\1/p' pyproject.toml)"
+	@touch $@
 
 $(DEMO): pyproject.toml scripts/constraints.txt scripts/venv
 	@scripts/venv .venv-demo demo

@@ -13,6 +13,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from lockgate.detectors.protocol import OverloadError
@@ -51,10 +52,8 @@ class _Job(Generic[T]):
             self._done.set_exception(error if plain else RuntimeError(type(error).__name__))
 
     def _tell(self, how: Callable[[Any], None], what: Any) -> None:
-        try:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
             self._loop.call_soon_threadsafe(how, what)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits
 
 
 class Crew:
@@ -95,10 +94,11 @@ class Crew:
         """The result of `work`, done in a thread; what it raises is raised here. Raises OverloadError at once where no
         thread can come to it. Cancelled, it returns at once, and the work is left to end as it may."""
         loop = asyncio.get_running_loop()
-        job = _Job(work, loop, loop.create_future())
+        done: asyncio.Future[T] = loop.create_future()
+        job = _Job(work, loop, done)
         self._admit(job)
         try:
-            return await job._done  # noqa: SLF001 - the two are one
+            return await done
         except asyncio.CancelledError:
             self._give_up(job)
             raise
@@ -139,12 +139,12 @@ class Crew:
             del job
 
     def close(self, timeout: float = 1.0) -> None:
-        """Let the threads end. Waits for those that are free; one that is stuck is left behind, and holds nothing up
-        when the process ends."""
+        """Let the threads end. Waits `timeout` seconds at most for each, and not at all where one is stuck: that one is
+        left behind, and holds nothing up when the process ends."""
         with self._ready:
             self._closed = True
             self._queue.clear()
-            busy = bool(self._running)
+            stuck = self._stuck() > 0
             self._ready.notify_all()
         for thread in self._made:
-            thread.join(0 if busy else timeout)
+            thread.join(0 if stuck else timeout)

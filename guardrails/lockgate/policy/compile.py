@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -71,7 +72,7 @@ class _Builder:
     def __init__(self, policy: Policy, catalog: Mapping[str, Entry]) -> None:
         self._policy = policy
         self._catalog = catalog
-        self._built: dict[tuple[str, str], PatternDetector | Detector] = {}
+        self._built: dict[tuple[str, str, str], PatternDetector | Detector] = {}
         self._priorities = {principle.id: principle.priority for principle in policy.principles}
 
     def rule(self, index: int, rule: Rule) -> PlannedRule:
@@ -115,17 +116,22 @@ class _Builder:
         if entry is None:
             hint = suggest(kind, list(self._catalog)) or f"known detectors: {', '.join(sorted(self._catalog))}"
             raise PolicyError(f"there is no detector {kind!r}", where=where, hint=hint)
-        key = (kind, json.dumps(config, sort_keys=True))
+        folder = str(Path(where.rpartition(":")[0]).parent) if entry.files else ""
+        key = (kind, json.dumps(config, sort_keys=True), folder)
         if key not in self._built:
             try:
-                built = entry.build(entry.config.model_validate(config))
+                built = entry.build(entry.config.model_validate(config, context={"folder": folder}))
                 if entry.shipped and isinstance(built, PatternDetector):
                     built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
                 self._built[key] = built
             except ValidationError as error:
                 raise self._misread(error, index, kind, config, entry) from None
             except PolicyError as error:
-                raise error.at(self._row(index, kind, error.problem.partition(":")[0])) from None
+                part = error.problem.partition(":")[0]
+                written = isinstance(config, Mapping) and part in config
+                raise error.at(
+                    self._policy.at("rules", index, "use", kind, part) if written else self._row(index, kind, part)
+                ) from None
         detector = self._built[key]
         if isinstance(detector, PatternDetector):
             self._check_patterns(detector, index)
