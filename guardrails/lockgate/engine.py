@@ -71,9 +71,8 @@ class Engine:
                 looked.coverage.skipped[segment.where] = NOT_ADMITTED
                 continue
             looked.coverage.scanned[segment.where] = look.names
-            for sweep in (look.acting, look.watching):
-                if sweep is not None:
-                    self._sweep(sweep, segment, looked, active)
+            if look.patterns is not None:
+                self._sweep(look.patterns, segment, looked, active)
             for rule, use in (*look.windowed, *look.whole):
                 if active is None or rule.id in active:
                     _queue(slow, rule, use, segment)

@@ -14,7 +14,9 @@ Spaced-out letters depend on more than one character: `scanner.py` reads them as
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 
 # Each row: an ASCII character, then what looks like it. Greek, Cyrillic, Armenian, Cherokee, Latin small capitals and
@@ -170,6 +172,9 @@ class _FoldTable(dict[int, str]):
 
 
 _TABLE = _FoldTable()
+_DROPPED = bytes(code for code in range(0x80) if not _TABLE[code])
+_CHANGED = re.compile(r"[^\t\n\r\v\f -~]")
+"""What folding may change."""
 
 
 def fold(text: str) -> str:
@@ -177,50 +182,52 @@ def fold(text: str) -> str:
     return text.translate(_TABLE)
 
 
+def plain(text: str) -> bytes | None:
+    """The text in UTF-8, if folding changes nothing about it; None if it does, or may. Nearly every text is plain."""
+    if not text.isascii():
+        return None
+    encoded = text.encode()
+    return encoded if len(encoded.translate(None, _DROPPED)) == len(encoded) else None
+
+
 class Folded:
     """A folded text and its way back.
 
-    `text` is the folded text. `original(i)` is the offset in the original of folded character i;
+    `text` is the folded text, `encoded` the same in UTF-8. `original(i)` is the offset in the original of folded character i;
     `original_end(j)` the offset just behind the original character that gave folded character j - 1.
     """
 
-    __slots__ = ("_at", "_source", "text")
+    __slots__ = ("_at", "_source", "encoded", "text")
 
     def __init__(self, source: str) -> None:
-        folded = source.translate(_TABLE)
-        self.text = folded
+        self.text = source.translate(_TABLE)
+        self.encoded = self.text.encode("utf-8", "replace")
         self._source = source
-        # An ASCII text of the same length has lost nothing: offsets are the same, and that is nearly every text.
         self._at: list[int] | None = None
-        self._identity(folded)
-
-    def _identity(self, folded: str) -> None:
-        if len(folded) == len(self._source) and self._source.isascii():
-            self._at = []
 
     def _offsets(self) -> list[int]:
         if self._at is None:
-            self._at = [i for i, char in enumerate(self._source) for _ in _TABLE[ord(char)]]
+            at: list[int] = []
+            done = 0
+            for match in _CHANGED.finditer(self._source):
+                i = match.start()
+                at.extend(range(done, i))
+                at.extend([i] * len(_TABLE[ord(self._source[i])]))
+                done = i + 1
+            at.extend(range(done, len(self._source)))
+            self._at = at
         return self._at
 
     def original(self, index: int) -> int:
         at = self._offsets()
-        if not at:
-            return index if self.text else len(self._source)
         return at[index] if index < len(at) else len(self._source)
 
     def original_end(self, index: int) -> int:
-        if index <= 0:
-            return 0
-        at = self._offsets()
-        return at[index - 1] + 1 if at else index
+        return self._offsets()[index - 1] + 1 if index > 0 else 0
 
     def folded(self, offset: int) -> int:
         """How many folded characters the first `offset` original characters gave."""
-        at = self._offsets()
-        if not at:
-            return offset if self.text else 0
-        return sum(len(_TABLE[ord(char)]) for char in self._source[:offset])
+        return bisect_left(self._offsets(), offset)
 
 
 def last_visible(text: str) -> str:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lockgate.detectors import scanner as scanning
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans, Validate
-from lockgate.detectors.scanner import Match, ScanError, Scanner
+from lockgate.detectors.scanner import Match, Rows, ScanError, Scanner
 from lockgate.errors import PatternError
 from lockgate.normalise import last_visible
 
@@ -55,6 +55,7 @@ ROWS = (
     PatternSpec("WIDE", r"\{[^{}]{0,40}\}", max_width=64),
 )
 SCANNER = Scanner(ROWS)
+SHARED = Rows(ROWS)
 PIECES = st.sampled_from(
     [
         "secret", "SECRET", "se", "cret", "s", "s e c r e t", "s-e-c-r-e-t", "s e c", " r e t", "a", "b", "ab", "abc", "abcd",
@@ -229,28 +230,18 @@ class TestViews:
         assert [(m.start, m.end) for m in matches] == [(0, 5)]
 
 
-class _Exhausted:
-    """A set whose automaton has run out of memory: it answers that nothing matches."""
-
-    def __init__(self, answer: list[int] | None) -> None:
-        self._answer = answer
-
-    def Match(self, text: bytes) -> list[int] | None:  # noqa: N802
-        return self._answer
-
-
 class TestMemory:
     """No answer for want of memory must ever read as nothing found."""
 
     @pytest.mark.parametrize("answer", [[], None])
     @pytest.mark.parametrize("final", [True, False])
     def test_over_a_text(self, answer: list[int] | None, final: bool) -> None:
-        scanner = Scanner([PatternSpec("W", "secret")])
-        scanner._folded._set = _Exhausted(answer)
+        rows = Rows([PatternSpec("W", "secret")])
+        scanner = Scanner(rows)
+        hits, rows.folded._hits = rows.folded._hits, lambda _: answer
         with pytest.raises(ScanError):
             scanner.scan("some text", final=final)
-        scanner = Scanner([PatternSpec("W", "secret")])
-        scanner._raw._set = _Exhausted(answer)
+        rows.folded._hits, rows.raw._hits = hits, lambda _: answer
         assert scanner.scan("some text", final=final).matches == []
         with pytest.raises(ScanError):
             scanner.scan("süße Worte", final=final)
@@ -260,7 +251,7 @@ class TestMemory:
         monkeypatch.setattr(scanning, "_MEMORY", memory)
         rows = [PatternSpec(f"R{i}", f"{i}[a-f ]{{1,20}}[c-x ]{{1,20}}{i}") for i in range(40)]
         with pytest.raises(PatternError, match="memory"):
-            Scanner(rows)
+            Scanner(rows).ready()
 
 
 @pytest.mark.parametrize(
@@ -292,6 +283,42 @@ def test_no_text_takes_more_than_linear_time(pattern: str, text: str) -> None:
     """A backtracking engine, or one that starts again at each character, would not come back from these."""
     scan = Scanner([PatternSpec("X", pattern)]).scan(text)
     assert all(match.end - match.start <= 257 for match in scan.matches)
+
+
+class TestSome:
+    """Scanners of some rows share the automaton of all."""
+
+    @given(TEXTS, st.sets(st.integers(0, len(ROWS) - 1)))
+    @settings(max_examples=200)
+    def test_they_find_what_those_rows_alone_find(self, text: str, wanted: set[int]) -> None:
+        alone = Scanner([ROWS[number] for number in sorted(wanted)])
+        numbers = dict(enumerate(sorted(wanted)))
+        expected = [(m.start, m.end, numbers[m.spec], m.too_wide) for m in alone.scan(text).matches]
+        assert sorted(seen(SHARED.scanner(wanted).scan(text).matches)) == sorted(expected)
+
+    @given(cuts(), st.sets(st.integers(0, len(ROWS) - 1)))
+    @settings(max_examples=200)
+    def test_in_pieces(self, chunks: list[str], wanted: set[int]) -> None:
+        some = SHARED.scanner(wanted)
+        assert list(in_pieces(some, chunks)) == seen(some.scan("".join(chunks)).matches)
+
+    def test_only_their_own_rows_hold_a_text_back(self) -> None:
+        rows = Rows([PatternSpec("A", "abcdef"), PatternSpec("B", "xyz")])
+        assert rows.scanner([0]).scan("so xy", final=False).cut == 5
+        assert rows.scanner([1]).scan("so xy", final=False).cut == 3
+
+    def test_equal_ones_are_one(self) -> None:
+        rows = Rows(ROWS)
+        assert rows.scanner([1, 2]) is rows.scanner((2, 1))
+        assert rows.scanner([1]) is not rows.scanner([2])
+        assert rows.scanner([]).scan("secret").matches == []
+
+    def test_rows_with_one_pattern_are_in_the_automaton_once(self) -> None:
+        specs = [PatternSpec(f"W{i}", "secret", validate=neighbours(" " * i)) for i in range(3)]
+        rows = Rows(specs)
+        assert len(set(rows.folded.entries)) < len(rows.folded.entries)
+        assert [m.spec for m in Scanner(rows).scan("a secret ").matches] == [1, 2]
+        assert [m.spec for m in rows.scanner([1]).scan("a secret ").matches] == [1]
 
 
 def test_context_is_not_scanned_again() -> None:

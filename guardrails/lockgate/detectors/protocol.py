@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from lockgate.errors import LockgateError
 from lockgate.exchange import Exchange, Segment
@@ -27,10 +27,20 @@ Validate = Callable[[str, int, int], Spans]
 never further: in a stream, no more is there.
 """
 
-Expand = Callable[[str], tuple[str, Sequence[int]]]
-"""A derived view of a match: matched text → (decoded text, for each of its characters the offset in the match).
 
-All other rows are run over the decoded text, and their findings are mapped back.
+class Derived(NamedTuple):
+    """What a match says in another view: character i of `text` is written in [starts[i], ends[i]) of the match. Without
+    `ends`, in one character."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int] | None = None
+
+
+Expand = Callable[[str], Derived | None]
+"""A derived view of a match: matched text → what it says there; None where it says nothing.
+
+All other rows are run over the derived text, and their findings are mapped back.
 """
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from lockgate.detectors.regex_edges import ASCII_WORD, edge, settled, strip
 from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
@@ -28,20 +28,37 @@ _OPEN = -1  # in place of a cap: unbounded repeats stay so
 _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": r"\B"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
-    """A pattern in its forms; `open` is empty where `full` is the pattern. `width`: the most characters a match can
-    have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against Unicode's letters as
-    well, which RE2 does not."""
+    """A pattern, ready to be written in its forms, each of which is written when it is first asked for. `width`: the most
+    characters a match can have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against
+    Unicode's letters as well, which RE2 does not."""
 
-    full: str
-    open: str
-    loose: str
-    live: str
+    node: Node
+    head: str
+    cap: int
     width: int
     left: bool
     right: bool
     captures: bool
+    waits: bool
+
+    @cached_property
+    def full(self) -> str:
+        return f"{self.head}{_emit(self.node, self.cap)})"
+
+    @cached_property
+    def open(self) -> str:
+        """Empty where `full` is the pattern."""
+        return f"{self.head}{_emit(self.node, _OPEN)})" if _unbounded(self.node) else ""
+
+    @cached_property
+    def loose(self) -> str:
+        return f"{self.head}{_emit(self.node, None)})"
+
+    @cached_property
+    def live(self) -> str:
+        return f"{self.head}{_live(self.node, self.cap, waits=self.waits)})"
 
 
 @lru_cache(maxsize=1024)  # the scanners of one policy share most of their rows
@@ -60,18 +77,16 @@ def prepare(
         raise PatternError("the pattern can match nothing at all", hint="make at least one part of it necessary")
     left, right, node = _edges(node)
     cap = _cap(node, max_width)
-    wide = _width(node, cap)
     head = "(?" + ("i" if flags & re.IGNORECASE else "") + ("m" if flags & re.MULTILINE else "")
-    head = head + ":" if len(head) > len("(?") else "(?:"
     return Prepared(
-        full=f"{head}{_emit(node, cap)})",
-        open=f"{head}{_emit(node, _OPEN)})" if _unbounded(node) else "",
-        loose=f"{head}{_emit(node, None)})",
-        live=f"{head}{_live(node, cap, waits=right or peeks)})",
-        width=wide,
+        node=node,
+        head=head + ":",
+        cap=cap,
+        width=_width(node, cap),
         left=left,
         right=right,
         captures=captures == 1,
+        waits=right or peeks,
     )
 
 
@@ -156,7 +171,12 @@ def _cap(node: Node, max_width: int) -> int:
         )
     if not _unbounded(node):
         return 0
-    low, high = 0, max_width + 1
+    most = max_width + 1
+    low, high = 0, most
+    step = _width(node, most) - _width(node, most - 1)
+    guess = most - (_width(node, most) - most + step - 1) // step  # which it is, unless repeats stand in repeats
+    if 0 < guess <= most and _width(node, guess) <= most < _width(node, guess + 1):
+        return guess
     while low < high:
         middle = (low + high + 1) // 2
         if _width(node, middle) <= max_width + 1:

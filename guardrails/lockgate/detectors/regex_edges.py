@@ -82,6 +82,8 @@ def strip(node: Node, *, last: bool) -> tuple[bool, Node]:
 def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> Node:
     r"""The node with every ``\b`` and ``\B`` in it settled; `before` and `behind` are the characters around it. Raises
     PatternError for one that can't be."""
+    if not _asserts(node):
+        return node
     match node:
         case Capture(item):
             return Capture(settled(item, before=before, behind=behind))
@@ -95,7 +97,7 @@ def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> No
         case Seq(items):
             kept: list[Node] = []
             for i, item in enumerate(items):
-                if isinstance(item, Char):
+                if not _asserts(item):
                     kept.append(item)
                     continue
                 left = edge(Seq(items[:i]), last=True, outside=before)
@@ -111,6 +113,18 @@ def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> No
             return node
         case Char():
             return node
+
+
+def _asserts(node: Node) -> bool:
+    match node:
+        case At():
+            return True
+        case Seq(items) | Alt(items):
+            return any(map(_asserts, items))
+        case Capture(item) | Repeat(item):
+            return _asserts(item)
+        case _:
+            return False
 
 
 def _always(at: At, left: Edge, right: Edge) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
 from typing import Any
@@ -127,7 +128,7 @@ class _Reader:
                 hint="match the surroundings too and put the part to report in one (…) group",
             )
         if op is sre.LITERAL:
-            return self._literal(value)
+            return _literal(value, self._folded)
         if op is sre.NOT_LITERAL:
             return self._set([(sre.NEGATE, None), (sre.LITERAL, value)])
         if op is sre.ANY:
@@ -152,11 +153,6 @@ class _Reader:
             )
         inner = self.sequence(item)
         return Capture(inner) if group is not None else inner
-
-    def _literal(self, code: int) -> Node:
-        text = fold(chr(code)) if self._folded else chr(code)
-        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii(), word=_is_word(c)) for c in text)
-        return chars[0] if len(chars) == 1 else Seq(chars)
 
     def _set(self, items: list[tuple[Any, Any]]) -> Node:
         negated = items[0][0] is sre.NEGATE
@@ -194,6 +190,13 @@ class _Reader:
             images = {c for code in range(low, high + 1) for c in fold(chr(code)) if not low <= ord(c) <= high}
             parts.extend(_escape(ord(c)) for c in sorted(images))
         return parts
+
+
+@lru_cache(maxsize=1024)
+def _literal(code: int, folded: bool) -> Node:
+    text = fold(chr(code)) if folded else chr(code)
+    chars = tuple(Char(_escape(ord(c)), ascii=c.isascii(), word=_is_word(c)) for c in text)
+    return chars[0] if len(chars) == 1 else Seq(chars)
 
 
 def _is_word(char: str) -> bool:

@@ -3,24 +3,23 @@
 A set automaton (RE2) says in one pass which rows occur at all; only those are then searched for their spans. What a
 scan finds is a function of the text alone, and local: a finding depends on its own characters and on one neighbour on
 each side. That is what lets a stream be scanned in pieces (`cut`) with the result of the whole. `rows.py` has the
-matches of a single row.
+matches of a single row, `views.py` what is read in another form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import re2
-
-from lockgate.detectors.protocol import PatternSpec
-from lockgate.detectors.rows import Row, compiled_row, engine_options, spans
+from lockgate.detectors import automaton
+from lockgate.detectors.automaton import Find, Hits, Pattern
+from lockgate.detectors.protocol import Derived, PatternSpec
+from lockgate.detectors.rows import Row, compiled_row, spans
+from lockgate.detectors.views import VIEWS
 from lockgate.errors import LockgateError, PatternError
-from lockgate.normalise import Folded
+from lockgate.normalise import Folded, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
-_SPACED_WIDTH = 256
-_TAGS_WIDTH = 2048
 
 
 class ScanError(LockgateError):
@@ -46,100 +45,108 @@ class Scan:
     cut: int
 
 
-def _collapse(text: str) -> tuple[str, list[int]]:
-    """Turn "s e c r e t  w o r d" into "secret word": single separators vanish, wider ones become a space."""
-    out: list[str] = []
-    at: list[int] = []
-    gap = 0
-    for i, char in enumerate(text):
-        if char.isalnum():
-            if gap > 1:
-                out.append(" ")
-                at.append(i - 1)
-            out.append(char)
-            at.append(i)
-            gap = 0
-        else:
-            gap += 1
-    return "".join(out), at
+class _Set:
+    """The set of the rows of one view. Rows that are alike to it are in it once."""
 
-
-def _untag(text: str) -> tuple[str, list[int]]:
-    """Tag characters → the ASCII text that they spell, unseen."""
-    return "".join(chr(ord(char) - 0xE0000) for char in text), list(range(len(text)))
-
-
-VIEWS: tuple[PatternSpec, ...] = (
-    PatternSpec(
-        "view:spaced",
-        r"\b[A-Za-z0-9](?:[ ._*|/\-]{1,3}[A-Za-z0-9]){3,62}\b",
-        max_width=_SPACED_WIDTH,
-        expand=_collapse,
-        shipped=True,
-    ),
-    PatternSpec(
-        "view:tags", "[\U000e0020-\U000e007e]{2,2048}", max_width=_TAGS_WIDTH, view="raw", expand=_untag, shipped=True
-    ),
-)
-
-
-class _Pass:
-    """The rows of one view: their set, their spans, their unfinished ends."""
-
-    def __init__(self, rows: Sequence[Row], *, streams: bool) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self._set = re2.Set.SearchSet(engine_options(_MEMORY))
-        for row in rows:
-            self._set.Add(row.form.loose)
-        # Always matches. When the automaton runs out of memory the set answers with nothing, not even this.
-        self._alive = len(rows)
-        self._set.Add("(?s:.)")
-        self._set.Compile()
-        self.reach = max(row.reach for row in rows) + 1
-        self._live: re2._Regexp | None = None
-        if streams:
-            live = "|".join(dict.fromkeys(row.form.live for row in rows))
-            self._live = re2.compile(f"(?:{live})", engine_options(_MEMORY))
+        forms = {form: i for i, form in enumerate(dict.fromkeys(row.form.loose for row in rows))}
+        self.entries = [forms[row.form.loose] for row in rows]
+        # The last always matches. When the automaton runs out of memory it answers with nothing, not even this.
+        self._alive = len(forms)
+        self._hits: Hits = automaton.pattern_set([*forms, "(?s:.)"], _MEMORY)
 
     def hits(self, encoded: bytes) -> list[int]:
-        found: list[int] | None = self._set.Match(encoded)  # None for an empty answer
+        """The entries that occur in a text that is not empty."""
+        found = self._hits(encoded)
         if found is None or self._alive not in found:
             raise ScanError("the pattern set ran out of memory")
-        found.remove(self._alive)
-        return found
-
-    def live(self, text: str) -> int:
-        """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
-        tail = text[: -self.reach - 1 : -1]
-        assert self._live is not None, "a scanner that was not made for streams"
-        match = self._live.match(tail.encode("utf-8", "replace"))
-        if match is None:
-            return len(text)
-        length: int = match.end()
-        if not tail.isascii():
-            length = len(tail.encode("utf-8", "replace")[:length].decode("utf-8"))
-        return len(text) - length
+        return [] if len(found) == 1 else [hit for hit in found if hit != self._alive]
 
 
-class Scanner:
-    """All rows of a plan, compiled. Immutable, and safe to share between tasks. Without `streams` it scans whole texts
-    only, and needs less memory.
+class Rows:
+    """All rows of a plan, compiled once; `scanner` gives scanners that look for some of them.
 
     Raises PatternError, naming the row's label, for a pattern that can't be compiled.
     """
 
-    def __init__(self, specs: Sequence[PatternSpec], *, streams: bool = True) -> None:
+    def __init__(self, specs: Sequence[PatternSpec]) -> None:
         self.specs = tuple(specs)
-        rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
+        self.rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
         try:
-            self._folded = _Pass([row for row in rows if row.spec.view == "folded"], streams=streams)
-            self._raw = _Pass([row for row in rows if row.spec.view == "raw"], streams=streams)
-        except re2.error:
-            raise PatternError(
-                "the patterns together need more memory than the engine may take",
-                hint="lower the counts of their repeats, or look for fewer",
-            ) from None
+            self.folded = _Set([row for row in self.rows if row.spec.view == "folded"])
+            self.raw = _Set([row for row in self.rows if row.spec.view == "raw"])
+        except automaton.error:
+            raise _too_much() from None
+        self._scanners: dict[frozenset[int], Scanner] = {}
+
+    def scanner(self, wanted: Iterable[int]) -> Scanner:
+        """A scanner for the rows of these numbers: the same one for the same numbers."""
+        key = frozenset(wanted)
+        if key not in self._scanners:
+            self._scanners[key] = Scanner(self, key)
+        return self._scanners[key]
+
+
+class _Wanted:
+    """What one scanner looks for in one view, and the ends of texts that are unfinished in it."""
+
+    __slots__ = ("_live", "_of", "_set", "reach", "rows")
+
+    def __init__(self, made: _Set, wanted: frozenset[int]) -> None:
+        self._set = made
+        self._of: dict[int, list[Row]] = {}
+        self.rows: list[Row] = []
+        for entry, row in zip(made.entries, made.rows, strict=True):
+            if row.index in wanted or row.spec.expand is not None:
+                self._of.setdefault(entry, []).append(row)
+                self.rows.append(row)
+        self.reach = max(row.reach for row in self.rows) + 1
+        self._live: Find | None = None
+
+    def hits(self, encoded: bytes) -> list[Row]:
+        found = self._set.hits(encoded)
+        return [row for hit in found for row in self._of.get(hit, ())] if found else []
+
+    def ready(self) -> Find:
+        """The automaton of unfinished ends, which only streams need. Raises PatternError."""
+        if self._live is None:
+            forms = "|".join(dict.fromkeys(row.form.live for row in self.rows))
+            try:
+                self._live = Pattern(f"(?:{forms})", _MEMORY).match
+            except automaton.error:
+                raise _too_much() from None
+        return self._live
+
+    def live(self, text: str, encoded: bytes) -> int:
+        """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
+        live = self._live or self.ready()
+        if len(encoded) == len(text):
+            tail = encoded[: -self.reach - 1 : -1]
+            match = live(tail, 0, len(tail))
+            return len(text) - match[0][1] if match is not None else len(text)
+        tail = text[: -self.reach - 1 : -1].encode("utf-8", "replace")
+        match = live(tail, 0, len(tail))
+        return len(text) - len(tail[: match[0][1]].decode()) if match is not None else len(text)
+
+
+class Scanner:
+    """Looks for some of the rows of a plan: `wanted` of `specs`, all unless said. Immutable, and safe to share between
+    tasks. Given rows that are not compiled yet, it compiles them, and raises PatternError as `Rows` does."""
+
+    def __init__(self, specs: Sequence[PatternSpec] | Rows, wanted: Iterable[int] | None = None) -> None:
+        rows = specs if isinstance(specs, Rows) else Rows(specs)
+        self.specs = rows.specs
+        self.wanted = frozenset(range(len(self.specs)) if wanted is None else wanted)
+        self._folded = _Wanted(rows.folded, self.wanted)
+        self._raw = _Wanted(rows.raw, self.wanted)
         self.width = max(self._folded.reach, self._raw.reach)
+
+    def ready(self) -> None:
+        """Make what only streams need now, and not at the first of them. Raises PatternError for patterns that
+        together need too much memory."""
+        self._folded.ready()
+        self._raw.ready()
 
     def scan(self, text: str, *, start: int = 0, final: bool = True) -> Scan:
         """Find all rows in text[start:]; what stands before `start` is context only.
@@ -147,87 +154,84 @@ class Scanner:
         `final` says that the text ends here. If it does not, `cut` is where the finished part ends; it never lies
         inside a match. Raises ScanError.
         """
+        encoded = plain(text)
         found: list[Match] = []
         bounds: list[tuple[int, int]] = []
-        folded = Folded(text)
-        if folded.text:
-            self._look(folded, self._folded, start, found, bounds)
-        if not text.isascii():
-            self._look(_Raw(text), self._raw, start, found, bounds)
         cut = len(text)
+        if encoded is not None:
+            if encoded and (rows := self._folded.hits(encoded)):
+                self._look(rows, _Same(text, encoded), start, found, bounds)
+            if not final:
+                cut = self._folded.live(text, encoded)
+        else:
+            folded = Folded(text)
+            if folded.text and (rows := self._folded.hits(folded.encoded)):
+                self._look(rows, folded, start, found, bounds)
+            if not final:
+                live = self._folded.live(folded.text, folded.encoded)
+                cut = folded.original(live) if live < len(folded.text) else cut
+            if not text.isascii():
+                encoded = text.encode("utf-8", "replace")
+                if rows := self._raw.hits(encoded):
+                    self._look(rows, _Same(text, encoded), start, found, bounds)
+                if not final:
+                    cut = min(cut, self._raw.live(text, encoded))
         if not final:
-            cut = self._cut(text, folded, start, bounds)
-            found = [match for match in found if match.start < cut]
+            if bounds:
+                cut = _outside(bounds, cut)
+            cut = max(cut, start)
+            if found:
+                found = [match for match in found if match.start < cut]
         return Scan(_united(found), cut)
-
-    def _cut(self, text: str, folded: Folded, start: int, bounds: list[tuple[int, int]]) -> int:
-        cut = len(text)
-        live = self._folded.live(folded.text)
-        if live < len(folded.text):
-            cut = folded.original(live)
-        if not text.isascii():
-            cut = min(cut, self._raw.live(text))
-        # Never inside a match. Those further left may straddle the cut that this gives, so they come after.
-        for low, high in sorted(bounds, key=lambda bound: -bound[1]):
-            if low < cut < high:
-                cut = low
-        while any(low < cut < high for low, high in bounds):
-            cut = min(low for low, high in bounds if low < cut < high)
-        return max(cut, start)
 
     def _look(
         self,
-        view: Folded | _Raw,
-        passed: _Pass,
+        rows: Sequence[Row],
+        view: Folded | _Same,
         start: int,
         found: list[Match],
         bounds: list[tuple[int, int]],
     ) -> None:
-        encoded = view.text.encode("utf-8", "replace")
-        hits = passed.hits(encoded)
-        if not hits:
-            return
         begin = view.folded(start) if start else 0
-        for hit in hits:
-            row = passed.rows[hit]
-            for low, high, first, last in spans(row, view.text, encoded, begin):
+        for row in rows:
+            for low, high, first, last in spans(row, view.text, view.encoded, begin):
                 if first == last:
                     bounds.append((view.original(low), view.original_end(high)))
                     continue
                 where = (view.original(first), view.original_end(last))
                 bounds.append((min(view.original(low), where[0]), max(view.original_end(high), where[1])))
-                if row.spec.expand is not None:
-                    found.extend(self._expanded(row, view.text[first:last], view, first))
-                else:
+                if row.spec.expand is None:
                     found.append(Match(row.index, *where, too_wide=high - low > row.spec.max_width))
+                    continue
+                derived = row.spec.expand(view.text[first:last])
+                if derived is not None and derived.text:
+                    found.extend(self._derived(derived, view, first))
 
-    def _expanded(self, row: Row, text: str, view: Folded | _Raw, offset: int) -> list[Match]:
+    def _derived(self, derived: Derived, view: Folded | _Same, offset: int) -> list[Match]:
         """Read what a derived view says. One level deep: a view inside a view is not opened."""
-        assert row.spec.expand is not None
-        derived, at = row.spec.expand(text)
-        if not derived:
-            return []
-        encoded = derived.encode()
+        encoded = derived.text.encode()
         matches = []
-        for hit in self._folded.hits(encoded):
-            inner = self._folded.rows[hit]
-            if inner.spec.expand is not None:
+        ends = derived.ends
+        for row in self._folded.hits(encoded):
+            if row.spec.expand is not None:
                 continue
-            for low, high, first, last in spans(inner, derived, encoded, 0):
+            for low, high, first, last in spans(row, derived.text, encoded, 0):
                 if first == last:
                     continue
-                span = view.original(offset + at[first]), view.original_end(offset + at[last - 1] + 1)
-                matches.append(Match(inner.index, *span, too_wide=high - low > inner.spec.max_width))
+                end = ends[last - 1] if ends is not None else derived.starts[last - 1] + 1
+                span = view.original(offset + derived.starts[first]), view.original_end(offset + end)
+                matches.append(Match(row.index, *span, too_wide=high - low > row.spec.max_width))
         return matches
 
 
-class _Raw:
+class _Same:
     """A text that is its own view."""
 
-    __slots__ = ("text",)
+    __slots__ = ("encoded", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, encoded: bytes) -> None:
         self.text = text
+        self.encoded = encoded
 
     @staticmethod
     def original(index: int) -> int:
@@ -240,6 +244,24 @@ class _Raw:
     @staticmethod
     def folded(offset: int) -> int:
         return offset
+
+
+def _too_much() -> PatternError:
+    return PatternError(
+        "the patterns together need more memory than the engine may take",
+        hint="lower the counts of their repeats, or look for fewer",
+    )
+
+
+def _outside(bounds: list[tuple[int, int]], cut: int) -> int:
+    """The last place up to `cut` that lies inside no match. Those further left may straddle the place that one gives,
+    so they come after."""
+    for low, high in sorted(bounds, key=lambda bound: -bound[1]):
+        if low < cut < high:
+            cut = low
+    while any(low < cut < high for low, high in bounds):
+        cut = min(low for low, high in bounds if low < cut < high)
+    return cut
 
 
 def _united(matches: list[Match]) -> list[Match]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec
-from lockgate.detectors.scanner import Scanner
+from lockgate.detectors.scanner import Rows
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
 from lockgate.policy.conditions import Condition, compile_condition
@@ -35,9 +35,6 @@ from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
 
-_Scanners = dict[tuple[tuple[PatternSpec, ...], bool], Scanner]
-"""By rows, and whether they are for streams: equal ones are made once."""
-
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
     """Compile `policy`. Raises PolicyError with file:line for everything that would not run.
@@ -50,8 +47,8 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
-    scanners: _Scanners = {}
-    sides = {side: _side(side, rules, scanners) for side in SIDES}
+    patterns = _Patterns(rules)
+    sides = {side: _side(side, rules, patterns) for side in SIDES}
     return Plan(
         policy=policy.name,
         hash=policy.hash,
@@ -249,7 +246,33 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
             )
 
 
-def _side(side: Side, rules: list[PlannedRule], scanners: _Scanners) -> SidePlan:
+class _Patterns:
+    """The pattern rows of all rules, compiled together, and the numbers of those of each detector."""
+
+    def __init__(self, rules: Sequence[PlannedRule]) -> None:
+        asked: dict[PatternSpec, str] = {}
+        detectors = {id(use.detector): (use.detector, rule) for rule in rules for use in rule.uses}
+        for detector, rule in detectors.values():
+            if isinstance(detector, PatternDetector):
+                for spec in detector.specs:
+                    asked.setdefault(spec, rule.where)
+        try:
+            self.rows = Rows(tuple(asked))
+        except PatternError as error:
+            label = error.problem.partition(":")[0]
+            where = next((where for spec, where in asked.items() if spec.label == label), "")
+            raise error.at(where) from None
+        numbers = {spec: number for number, spec in enumerate(asked)}
+        self._of = {
+            key: [numbers[spec] for spec in detector.specs] if isinstance(detector, PatternDetector) else []
+            for key, (detector, _) in detectors.items()
+        }
+
+    def of(self, use: Use) -> Sequence[int]:
+        return self._of[id(use.detector)]
+
+
+def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan:
     mine = tuple(rule for rule in rules if side in rule.sides)
     looks: dict[tuple[Role, Kind], Look] = {}
     shared: dict[tuple[str, ...], Look] = {}
@@ -260,12 +283,12 @@ def _side(side: Side, rules: list[PlannedRule], scanners: _Scanners) -> SidePlan
                 continue
             key = tuple(rule.id for rule in admitted)
             if key not in shared:
-                shared[key] = _look(side, admitted, scanners)
+                shared[key] = _look(side, admitted, patterns)
             looks[role, kind] = shared[key]
     return SidePlan(side, mine, looks)
 
 
-def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Look:
+def _look(side: Side, rules: tuple[PlannedRule, ...], patterns: _Patterns) -> Look:
     streams = side == "completion"
     acting = [rule for rule in rules if rule.acts and (not streams or rule.stream not in _WHOLE)]
     watching = [rule for rule in rules if rule not in acting]
@@ -274,8 +297,9 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Lo
     whole = tuple(pair for pair in coded if pair not in windowed)
     return Look(
         rules=rules,
-        acting=_sweep(acting, scanners, streams=streams),
-        watching=_sweep(watching, scanners, streams=streams),
+        patterns=_sweep(rules, patterns),
+        acting=_sweep(acting, patterns, streams=streams),
+        watching=_sweep(watching, patterns, streams=streams),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
@@ -283,25 +307,20 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Lo
     )
 
 
-def _sweep(rules: list[PlannedRule], scanners: _Scanners, *, streams: bool) -> Sweep | None:
-    asked: dict[PatternSpec, list[Asked]] = {}
+def _sweep(rules: Sequence[PlannedRule], patterns: _Patterns, *, streams: bool = False) -> Sweep | None:
+    asked: list[list[Asked]] = [[] for _ in patterns.rows.specs]
     for rule in rules:
         for use in rule.uses:
-            if isinstance(use.detector, PatternDetector):
-                for spec in use.detector.specs:
-                    asked.setdefault(spec, []).append(Asked(rule, use.kind))
-    if not asked:
+            for number in patterns.of(use):
+                asked[number].append(Asked(rule, use.kind))
+    wanted = [number for number, who in enumerate(asked) if who]
+    if not wanted:
         return None
-    key = specs, _ = tuple(asked), streams
-    if key not in scanners:
+    scanner = patterns.rows.scanner(wanted)
+    if streams and not all(patterns.rows.specs[number].shipped for number in wanted):
+        # Those that are shipped are known to fit, and need not be ready before the first stream.
         try:
-            scanners[key] = Scanner(specs, streams=streams)
+            scanner.ready()
         except PatternError as error:
-            raise error.at(_line_of(error, asked)) from None
-    return Sweep(scanners[key], tuple(tuple(rules_of) for rules_of in asked.values()))
-
-
-def _line_of(error: PatternError, asked: Mapping[PatternSpec, list[Asked]]) -> str:
-    """Where the policy asks for the row that the error names."""
-    label = error.problem.partition(":")[0]
-    return next((who[0].rule.where for spec, who in asked.items() if spec.label == label), "")
+            raise error.at(rules[0].where) from None
+    return Sweep(scanner, tuple(map(tuple, asked)))

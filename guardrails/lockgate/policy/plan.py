@@ -89,7 +89,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A scanner, and for each of its rows who asked for it."""
+    """A scanner, and for each row of the plan who asked for it: nobody, where the scanner does not look for it."""
 
     scanner: Scanner
     asked: tuple[tuple[Asked, ...], ...]
@@ -99,12 +99,13 @@ class Sweep:
 class Look:
     """What looks at the segments of one side, role and kind.
 
-    `acting` rows hold a stream until they are decided, `watching` rows only report. `windowed`, `holding`, `after`
-    are (rule, use) pairs of detectors that are code, by stream class; pattern rows of rules that hold the whole
-    answer are in `watching`, and the rule itself in `whole`.
+    `patterns` are all rows, for whole texts. In a stream, `acting` rows hold it until they are decided, `watching` rows
+    only report. `windowed` and `whole` are (rule, use) pairs of detectors that are code, by stream class; pattern rows
+    of rules that hold the whole answer are in `watching`.
     """
 
     rules: tuple[PlannedRule, ...]
+    patterns: Sweep | None
     acting: Sweep | None
     watching: Sweep | None
     windowed: tuple[tuple[PlannedRule, Use], ...]
@@ -140,6 +141,13 @@ class Plan:
     hold_limit: int
     deadline: float
     sources: tuple[str, ...] = field(default=())
+
+    def ready(self) -> None:
+        """Compile what only streams need now, and not at the first of them."""
+        for look in self.completion.looks.values():
+            for sweep in (look.acting, look.watching):
+                if sweep is not None:
+                    sweep.scanner.ready()
 
     def side(self, side: Side) -> SidePlan:
         return self.prompt if side == "prompt" else self.completion
