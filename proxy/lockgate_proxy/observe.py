@@ -10,7 +10,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -39,6 +39,10 @@ _LAST_EVENTS = 4  # the finish, the usage and [DONE], and one to spare; and one 
 _MOST_CHOICES = 16
 _WORD = re.compile(r"[!-~]{1,128}")
 """What an upstream may call an answer, its model and its end: a word, so that no text comes that way."""
+_USAGE = (
+    names.INPUT_TOKENS, names.OUTPUT_TOKENS, names.CACHE_READ, names.CACHE_CREATION, names.REASONING_TOKENS
+)  # fmt: skip
+"""As the fields of `Usage`."""
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -120,13 +124,15 @@ class Seen:
         `exchange` is the chat that it is asked for; without one it is some other path.
         """
         self._called = time.perf_counter()
-        tracing = visit.context.tracing
         if exchange is not None:
             self._choices = min(max(exchange.choices, 1), _MOST_CHOICES)
             if self._choices > 1:
                 self._last = deque(maxlen=_LAST_EVENTS + self._choices)
-        if not tracing.on:
+        if self._span is None:
             return headers
+        if not self._span.is_recording():
+            return [*without(headers, TRACE_HEADERS), *outgoing(self._span)]
+        tracing = visit.context.tracing
         attributes: dict[str, str | int | float | bool | tuple[str, ...]] = {
             names.ADDRESS: self._peer.address,
             names.PORT: self._peer.port,
@@ -219,44 +225,39 @@ class Seen:
             metrics.called(call, seconds, error=error, first_chunk=self._first_chunk, usage=usage)
 
     def _end_call(self, span: trace.Span, visit: Visit, usage: Usage, error: str) -> None:
-        if span.is_recording():
-            said = self._said
-            for key, name in (("id", names.RESPONSE_ID), ("model", names.RESPONSE_MODEL)):
-                if isinstance(said.get(key), str) and _WORD.fullmatch(said[key]):
-                    span.set_attribute(name, said[key])
-            reasons = said.get("reasons")
-            if reasons:
-                span.set_attribute(names.FINISH_REASONS, tuple(reasons[index] for index in sorted(reasons)))
-            if self._first_chunk is not None:
-                span.set_attribute(names.FIRST_CHUNK, self._first_chunk)
-            for name, count in (
-                (names.INPUT_TOKENS, usage.input),
-                (names.OUTPUT_TOKENS, usage.output),
-                (names.CACHE_READ, usage.cache_read),
-                (names.CACHE_CREATION, usage.cache_creation),
-                (names.REASONING_TOKENS, usage.reasoning),
-            ):
-                if count is not None:
-                    span.set_attribute(name, count)
-            if visit.passage is None and visit.outcome == "forwarded":
-                span.set_attribute(names.STATUS, visit.status)
-            if error:
-                span.set_attribute(names.ERROR, error)
-                span.set_status(trace.StatusCode.ERROR)
+        said = self._said
+        shown: dict[str, str | int | float | tuple[str, ...]] = {}
+        for key, name in (("id", names.RESPONSE_ID), ("model", names.RESPONSE_MODEL)):
+            if isinstance(said.get(key), str) and _WORD.fullmatch(said[key]):
+                shown[name] = said[key]
+        reasons = said.get("reasons")
+        if reasons:
+            shown[names.FINISH_REASONS] = tuple(reasons[index] for index in sorted(reasons))
+        if self._first_chunk is not None:
+            shown[names.FIRST_CHUNK] = self._first_chunk
+        counts = zip(_USAGE, astuple(usage), strict=True)
+        shown |= {name: count for name, count in counts if count is not None}
+        if visit.passage is None and visit.outcome == "forwarded":
+            shown[names.STATUS] = visit.status
+        if error:
+            shown[names.ERROR] = error
+            span.set_status(trace.StatusCode.ERROR)
+        span.set_attributes(shown)
         span.end()
 
     def _end_exchange(self, span: trace.Span, visit: Visit) -> None:
         if span.is_recording():
-            span.set_attribute(names.OUTCOME, visit.outcome)
+            shown: dict[str, str | int] = {names.OUTCOME: visit.outcome}
             if visit.status:
-                span.set_attribute(names.STATUS, visit.status)
+                shown[names.STATUS] = visit.status
             if visit.passage is not None:
-                span.set_attribute(names.MODEL, bounded(visit.passage.exchange.subject.model))
+                shown[names.MODEL] = bounded(visit.passage.exchange.subject.model)
             if "most_held" in visit.timings:
-                span.set_attribute(names.HELD, int(visit.timings["most_held"]))
+                shown[names.HELD] = int(visit.timings["most_held"])
             if visit.status >= 500 or visit.outcome in ("internal_error", "upstream_error"):
-                span.set_attribute(names.ERROR, visit.error or visit.outcome)
+                shown[names.ERROR] = visit.error or visit.outcome
                 span.set_status(trace.StatusCode.ERROR)
+            span.set_attributes(shown)
         span.end()
 
     def _read(self, document: Mapping[str, Any]) -> None:
