@@ -10,15 +10,14 @@ messages, any container) is the prompt; what is returned, or yielded piece by pi
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from lockgate.background import BACKGROUND
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Side, Subject
@@ -60,7 +59,7 @@ class Guard:
         on_verdict: Callable[[Verdict], object] | None = None,
         engine: Engine | None = None,
     ) -> None:
-        self.plan = _plan(policy)
+        self.plan = plan_for(policy)
         self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
         self._subject = Subject(model=model, tags=tuple(tags))
         self._on_verdict = on_verdict
@@ -77,7 +76,7 @@ class Guard:
 
     def check(self, value: Any, *, side: Side = "prompt") -> Verdict:
         """`acheck`, for callers that are not async."""
-        return _run(self.acheck(value, side=side))
+        return BACKGROUND.run(self.acheck(value, side=side))
 
     def edited(self, value: T, verdict: Verdict) -> T:
         """`value` as `verdict` (of `check`) lets it through. Raises Refused and GuardUnavailable."""
@@ -107,12 +106,12 @@ class Guard:
         def call(*args: Any, **kwargs: Any) -> Any:
             passage = self._passage()
             bound, reading = self._read(signature, args, kwargs)
-            self._admit(bound, _run(passage.prompt(reading)))
+            self._admit(bound, BACKGROUND.run(passage.prompt(reading)))
             value = function(*bound.args, **bound.kwargs)
             if inspect.isgenerator(value):
                 passage.exchange.stream = True
                 return self._streamed(passage, value)
-            return self._release(value, _run(passage.answer(_said(value))))
+            return self._release(value, BACKGROUND.run(passage.answer(_said(value))))
 
         return call
 
@@ -130,7 +129,7 @@ class Guard:
         def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
             passage = self._passage(stream=True)
             bound, reading = self._read(signature, args, kwargs)
-            self._admit(bound, _run(passage.prompt(reading)))
+            self._admit(bound, BACKGROUND.run(passage.prompt(reading)))
             yield from self._streamed(passage, function(*bound.args, **bound.kwargs))
 
         return call
@@ -140,10 +139,10 @@ class Guard:
         try:
             for piece in source:
                 with self._telling():
-                    cleared = _run(pieces.add(piece))
+                    cleared = BACKGROUND.run(pieces.add(piece))
                 yield from cleared
             with self._telling():
-                rest, verdict = _run(pieces.end())
+                rest, verdict = BACKGROUND.run(pieces.end())
             self._tell(verdict)
             yield from rest
         finally:
@@ -319,41 +318,8 @@ def _raise(verdict: Verdict) -> None:
         raise GuardUnavailable(verdict)
 
 
-def _plan(policy: PolicyLike) -> Plan:
+def plan_for(policy: PolicyLike) -> Plan:
+    """The plan of a policy in any form. Raises PolicyError."""
     if isinstance(policy, Plan):
         return policy
     return compile_policy(policy if isinstance(policy, Policy) else load_policy(find_policy(policy)))
-
-
-class _Background:
-    """One event loop in one daemon thread, for all callers that have none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        loop = self._started()
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError("a detector can't wait for a guard that is not async: it would wait for itself")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or os.getpid() != self._pid:
-                self._pid = os.getpid()  # a forked child has the loop, but not its thread
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="lockgate", daemon=True)
-                self._thread.start()
-            return self._loop
-
-    _pid = 0
-
-
-_background = _Background()
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    return _background.run(coroutine)
