@@ -8,18 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
 from lockgate.wire.chat import ChatLens
+from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
+from lockgate_proxy.callers import Callers, Keyring
 from lockgate_proxy.client import AiohttpUpstream
+from lockgate_proxy.credentials import OwnCredentials
+from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments, watch
 from lockgate_proxy.observe import Peer
 from lockgate_proxy.routes import Handler, handler_for
-from lockgate_proxy.settings import Settings
+from lockgate_proxy.settings import Settings, is_loopback
 from lockgate_proxy.upstream import Upstream
 from lockgate_proxy.visit import Caller, Context
 
@@ -33,13 +38,17 @@ def make_app(
     upstream: Upstream | None = None,
     audit: Audit | None = None,
     instruments: Instruments | None = None,
+    ring: Keyring | None = None,
+    own: Headers | None = None,
 ) -> Starlette:
-    """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process)."""
+    """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process);
+    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials."""
     instruments = instruments or Instruments()
+    upstream = upstream or upstream_of(settings)
     context = Context(
         settings=settings,
         plan=plan,
-        upstream=upstream or _upstream(settings),
+        upstream=OwnCredentials(upstream, own) if own is not None else upstream,
         lens=ChatLens(),
         tracing=instruments.tracing,
         audit=audit,
@@ -48,6 +57,9 @@ def make_app(
         caller=Caller(tags=settings.tags),
     )
     watch(context)
+    callers = Callers(context, ring) if ring is not None else None
+    # What strangers need not know is for those who have a key, or this machine.
+    open_to_all = callers is None and is_loopback(settings.host)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,8 +74,9 @@ def make_app(
     async def healthz(_: object) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    async def readyz(_: object) -> JSONResponse:
-        return JSONResponse(context.readiness())
+    async def readyz(request: Request) -> JSONResponse:
+        told = open_to_all or (callers is not None and await callers.context_of(request.scope["headers"]) is not None)
+        return JSONResponse(context.readiness() if told else {"status": "ready"})
 
     app = _App(
         routes=[
@@ -72,7 +85,7 @@ def make_app(
         ],
         lifespan=lifespan,
     )
-    app.door = _Door(context)
+    app.door = _Door(context, callers)
     app.state.context = context
     return app
 
@@ -92,7 +105,8 @@ class _App(Starlette):
             await self.door(scope, receive, send)
 
 
-def _upstream(settings: Settings) -> Upstream:
+def upstream_of(settings: Settings) -> Upstream:
+    """The upstream that the settings name. Raises SettingsError for certificates that can't be read."""
     return AiohttpUpstream(
         settings.upstream,
         timeout=settings.upstream_timeout,
@@ -104,8 +118,9 @@ def _upstream(settings: Settings) -> Upstream:
 class _Door:
     """Everything but the health checks."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, callers: Callers | None = None) -> None:
         self._context = context
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -113,7 +128,25 @@ class _Door:
             return
         if scope["type"] != "http":
             return
-        await _until_gone(handler_for(scope), self._context, scope, receive, send)
+        context: Context | None = self._context
+        if self._callers is not None:
+            context = await self._callers.context_of(scope["headers"])
+            if context is None:
+                await self._turn_away(send)
+                return
+        assert context is not None
+        await _until_gone(handler_for(scope), context, scope, receive, send)
+
+    async def _turn_away(self, send: Send) -> None:
+        """No valid key: said before a byte of the body is read. It is counted, and leaves no audit line, with which a
+        stranger could drive others out of the queue."""
+        counted = self._context.counts.get("unauthorized", 0) + 1
+        self._context.count("unauthorized")
+        if counted.bit_count() == 1:  # at 1, 2, 4, 8, …
+            _log.warning("%d requests without a valid client key", counted)
+        problem = problems.unauthorized()
+        await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
+        await send({"type": "http.response.body", "body": problem.body})
 
 
 async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,10 +1,21 @@
-"""`lockgate serve`: settings, plan and app, handed to the server."""
+"""`lockgate serve`: what the settings name is read and made, and handed to the server.
+
+What can go wrong goes wrong in `prepare` and `open_ports`, before anything runs. What has threads, the audit and the
+exporters, is made by `make_server`, in the process that serves.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import secrets
+import signal
 import socket
-from collections.abc import Mapping
+import ssl
+import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -14,37 +25,107 @@ from lockgate.audit import Audit
 from lockgate.errors import SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
+from lockgate.policy.plan import Plan
 from lockgate.telemetry.export import configure
-from lockgate_proxy.app import make_app
+from lockgate_proxy.app import make_app, upstream_of
+from lockgate_proxy.callers import Keyring, load_keyring
+from lockgate_proxy.command import OK
 from lockgate_proxy.connection import Connection
+from lockgate_proxy.credentials import own_credentials
+from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments
-from lockgate_proxy.settings import Settings
+from lockgate_proxy.private import read_private
+from lockgate_proxy.settings import Settings, is_loopback, require_long
+from lockgate_proxy.tls import server_tls
+from lockgate_proxy.upstream import Upstream
+from lockgate_proxy.workers import supervise
 
 _log = logging.getLogger("lockgate.proxy")
 
-_GRACE = 30  # seconds that streams in flight have to end after SIGTERM
 _BACKLOG = 2048
 
 
-def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
-    """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the settings name, read and compiled, and nothing that runs. `own` are the upstream's credentials."""
+
+    settings: Settings
+    plan: Plan
+    upstream: Upstream
+    ring: Keyring | None
+    own: Headers | None
+    tls: ssl.SSLContext | None
+    audit_key: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Sockets that are bound: the port that clients reach, and each worker's admin port, if there are such."""
+
+    main: socket.socket
+    admin: tuple[socket.socket, ...] = ()
+
+    def close(self) -> None:
+        for one in (self.main, *self.admin):
+            one.close()
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Read and compile what the settings name. Raises PolicyError and SettingsError."""
     plan = compile_policy(load_policy(settings.policy))
-    exporters = configure(version=__version__)
-    audit = _audit(settings)
-    admin: socket.socket | None = None
+    upstream = upstream_of(settings)
+    ring = load_keyring(settings.keys) if settings.keys is not None else None
+    own = own_credentials(settings, os.environ)
+    tls = None
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        tls = server_tls(settings.tls_cert, settings.tls_key)
+    for number in range(1, settings.workers + 1):
+        _touch(audit_file(settings, number))
+    return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings))
+
+
+def open_ports(settings: Settings) -> Ports:
+    """Bind all ports. Raises SettingsError for one that can't be had, and then has none."""
+    ports = Ports(bind(settings.host, settings.port))
     try:
-        if settings.admin_port is not None:
-            admin = bind(settings.admin_host, settings.admin_port, "admin_")
-        app = make_app(settings, plan, audit=audit, instruments=Instruments.of(exporters, admin))
-        bound = bind(settings.host, settings.port)
+        _require_keys(settings, ports.main)
+        for number in range(settings.workers if settings.admin_port is not None else 0):
+            assert settings.admin_port is not None
+            port = settings.admin_port + number if settings.admin_port else 0
+            ports = Ports(ports.main, (*ports.admin, bind(settings.admin_host, port, "admin_")))
     except SettingsError:
-        if audit is not None:
-            audit.close()
-        if admin is not None:
-            admin.close()
+        ports.close()
         raise
+    return ports
+
+
+def _require_keys(settings: Settings, bound: socket.socket) -> None:
+    """Once more with the address itself: a name that looks local may not be."""
+    if settings.upstream_key_env and settings.keys is None and not is_loopback(bound.getsockname()[0]):
+        raise SettingsError(f"host: {settings.host} can be reached by others: give a file of client keys")
+
+
+def make_server(ready: Prepared, ports: Ports, number: int = 1, alive: int | None = None) -> uvicorn.Server:
+    """The server of the worker `number`, in its own process. Once `alive` can be read, it ends.
+
+    Raises SettingsError for exporters that are not installed.
+    """
+    settings = ready.settings
+    exporters = configure(version=__version__)
+    for other in ports.admin[: number - 1] + ports.admin[number:]:
+        other.close()
+    admin = ports.admin[number - 1] if ports.admin else None
     if admin is not None:
         _log.info("metrics on http://%s:%d/metrics", *admin.getsockname()[:2])
+    audit = _audit(audit_file(settings, number), ready.audit_key)
+    app = make_app(
+        settings, ready.plan, upstream=ready.upstream, audit=audit, instruments=Instruments.of(exporters, admin),
+        ring=ready.ring, own=ready.own,
+    )  # fmt: skip
+    more: dict[str, Any] = {}
+    if ready.tls is not None:
+        tls = ready.tls
+        more["ssl_context_factory"] = lambda *_: tls
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -57,23 +138,89 @@ def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
         proxy_headers=False,
         log_level="warning",
         backlog=_BACKLOG,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type] # seconds, for asyncio.wait_for
+        **more,
     )
-    return uvicorn.Server(config), bound
+    return _Server(config, alive)
 
 
-def _audit(settings: Settings) -> Audit | None:
-    if settings.audit is None:
-        return None
-    key = settings.audit_key.get_secret_value().encode() if settings.audit_key is not None else None
+class _Server(uvicorn.Server):
+    """uvicorn's, which also ends when the supervisor is gone."""
+
+    def __init__(self, config: uvicorn.Config, alive: int | None) -> None:
+        super().__init__(config)
+        self._alive = alive
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._alive is not None:
+            asyncio.get_running_loop().add_reader(self._alive, self._orphaned)
+
+    def _orphaned(self) -> None:
+        assert self._alive is not None
+        asyncio.get_running_loop().remove_reader(self._alive)
+        self.should_exit = True
+
+
+def server(settings: Settings) -> tuple[uvicorn.Server, socket.socket]:
+    """A server that is bound and not yet running. Raises PolicyError and SettingsError."""
+    ready = prepare(settings)
+    ports = open_ports(settings)
     try:
-        return Audit(settings.audit, key)
+        return make_server(ready, ports), ports.main
+    except SettingsError:
+        ports.close()
+        raise
+
+
+def audit_file(settings: Settings, number: int) -> Path | str | None:
+    """Where worker `number` writes: several have a file each, `audit.jsonl` becoming `audit.w1.jsonl` and so on."""
+    if not isinstance(settings.audit, Path) or settings.workers == 1:
+        return settings.audit
+    return settings.audit.with_name(f"{settings.audit.stem}.w{number}{settings.audit.suffix}")
+
+
+def _touch(target: Path | str | None) -> None:
+    if isinstance(target, Path):
+        try:
+            target.open("ab").close()
+        except OSError as error:
+            raise _unwritable(target, error) from None
+
+
+def _audit(target: Any, key: bytes | None) -> Audit | None:
+    try:
+        return Audit(target, key) if target is not None else None
     except OSError as error:
-        raise SettingsError(f"audit: {settings.audit} can't be written ({error.strerror})") from None
+        raise _unwritable(target, error) from None
+
+
+def _unwritable(target: object, error: OSError) -> SettingsError:
+    return SettingsError(f"audit: {target} can't be written ({error.strerror})")
+
+
+def _audit_key(settings: Settings) -> bytes | None:
+    if settings.audit_key is not None:
+        return settings.audit_key.get_secret_value().encode()
+    if settings.audit_key_file is not None:
+        try:
+            key = read_private(settings.audit_key_file).decode().strip()
+            require_long(key)
+        except SettingsError as error:
+            raise SettingsError(f"audit_key_file: {error}") from None
+        except UnicodeDecodeError:
+            raise SettingsError("audit_key_file: is not text") from None
+        except ValueError as error:
+            raise SettingsError(f"audit_key_file: the key in it {error}") from None
+        return key.encode()
+    if settings.audit is not None and settings.workers > 1:
+        _log.warning("no audit key is set: marks of texts are not joinable with those of other starts")
+        return secrets.token_bytes(32)  # one for all workers
+    return None
 
 
 def bind(host: str, port: int, which: str = "") -> socket.socket:
-    """A listening socket. Raises SettingsError for an address or port that can't be had.
+    """A socket that is bound and does not listen yet. Raises SettingsError for an address or port that can't be had.
 
     `which` is the beginning of the settings' names: "admin_" for the admin port.
     """
@@ -94,12 +241,45 @@ def bind(host: str, port: int, which: str = "") -> socket.socket:
     return bound
 
 
-def serve(given: Mapping[str, Any]) -> int:
-    """Run until stopped."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = Settings.read(**given)
-    running, bound = server(settings)
-    host, port = bound.getsockname()[:2]
-    _log.info("guarding %s with policy %s on http://%s:%d/v1", settings.upstream, settings.policy, host, port)
+def serve(settings: Settings) -> int:
+    """Run until stopped; gives the exit code. Raises PolicyError and SettingsError."""
+    several = settings.workers > 1
+    process = "[%(process)d] " if several else ""
+    logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s")
+    if not sys.stdin or not sys.stdin.isatty():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # kept for later; at a terminal it means that it was closed
+    ready = prepare(settings)
+    ports = open_ports(settings)
+    try:
+        running = None if several else make_server(ready, ports)
+    except SettingsError:
+        ports.close()
+        raise
+    _greet(ready, ports.main)
+    if running is not None:
+        return _run(running, ports.main)
+
+    def work(number: int, alive: int) -> int:
+        return _run(make_server(ready, ports, number, alive), ports.main)
+
+    ports.main.listen(_BACKLOG)
+    return supervise(settings.workers, work, (ports.main, *ports.admin), settings.drain_timeout)
+
+
+def _run(running: uvicorn.Server, bound: socket.socket) -> int:
+    # uvicorn raises the signal again once it has ended; this way the rest of the process ends in order.
+    signal.signal(signal.SIGTERM, lambda *_: None)
     running.run(sockets=[bound])
-    return 0
+    return OK
+
+
+def _greet(ready: Prepared, bound: socket.socket) -> None:
+    settings = ready.settings
+    host, port = bound.getsockname()[:2]
+    scheme = "https" if ready.tls is not None else "http"
+    shown = f"[{host}]" if ":" in host else host
+    _log.info("guarding %s with policy %s on %s://%s:%d/v1", settings.upstream, settings.policy, scheme, shown, port)
+    if settings.upstream_key_env is not None and settings.keys is None:
+        _log.warning("no client keys: whoever runs something on this machine can use the upstream's key")
+    if ready.ring is not None and ready.tls is None and not is_loopback(host):
+        _log.warning("no TLS: client keys come over the network as they are, unless something in front speaks TLS")

@@ -46,7 +46,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 class TestTheCall:
-    @pytest.mark.parametrize("argv", [(), ("nonsense",), ("check",), ("serve",), ("serve", "--port", "x")])
+    @pytest.mark.parametrize("argv", [(), ("nonsense",), ("check",), ("serve", "--prot", "1"), ("keys",), ("keys", "add")])
     def test_a_wrong_one_shows_the_usage(self, argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:
             main(argv)
