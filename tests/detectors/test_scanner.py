@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lockgate.detectors import scanner as scanning
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans, Validate
-from lockgate.detectors.scanner import Match, Rows, ScanError, Scanner
+from lockgate.detectors.scanner import Match, Rows, Scan, ScanError, Scanner
 from lockgate.errors import PatternError
 from lockgate.normalise import last_visible
 
@@ -283,6 +283,31 @@ def test_no_text_takes_more_than_linear_time(pattern: str, text: str) -> None:
     """A backtracking engine, or one that starts again at each character, would not come back from these."""
     scan = Scanner([PatternSpec("X", pattern)]).scan(text)
     assert all(match.end - match.start <= 257 for match in scan.matches)
+
+
+@given(TEXTS, st.integers(1, 40))
+@settings(max_examples=300)
+@example("\u200b" * 50 + "secret", 2)
+@example("s" + "\u200b" * 50 + "ecret", 2)
+def test_a_long_text_is_read_a_piece_at_a_time(text: str, size: int) -> None:
+    pieces = list(SCANNER.in_pieces(text, size))
+    assert [one for piece in pieces for one in seen(piece)] == seen(SCANNER.scan(text).matches)
+
+
+def test_what_is_unfinished_for_long_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hidden characters do not count towards a match, so one may be as long as the text."""
+    scanner = Scanner([PatternSpec("W", "secret")])
+    read: list[int] = []
+    scan = scanner.scan
+
+    def counted(text: str, *, start: int = 0, final: bool = True) -> Scan:
+        read.append(len(text))
+        return scan(text, start=start, final=final)
+
+    monkeypatch.setattr(scanner, "scan", counted)
+    text = ("s" + "\u200b" * 5000) * 8
+    assert [one for piece in scanner.in_pieces(text, 16) for one in piece] == []
+    assert sum(read) < 5 * len(text)
 
 
 class TestSome:

@@ -8,7 +8,7 @@ matches of a single row, `views.py` what is read in another form.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lockgate.detectors import automaton
@@ -17,7 +17,7 @@ from lockgate.detectors.protocol import Derived, PatternSpec
 from lockgate.detectors.rows import Row, compiled_row, spans
 from lockgate.detectors.views import VIEWS
 from lockgate.errors import LockgateError, PatternError
-from lockgate.normalise import Folded, plain
+from lockgate.normalise import Folded, last_visible, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
 
@@ -183,6 +183,24 @@ class Scanner:
             if found:
                 found = [match for match in found if match.start < cut]
         return Scan(_united(found), cut)
+
+    def in_pieces(self, text: str, size: int) -> Iterator[list[Match]]:
+        """Find all rows in a long text, `size` characters at a time, so that something else can be done between: in
+        all, what `scan` finds. Raises ScanError."""
+        base = 0
+        context = ""
+        while base < len(text):
+            stop = min(base + size, len(text))
+            start = len(context)
+            scan = self.scan(context + text[base:stop], start=start, final=stop == len(text))
+            shift = base - start
+            yield [Match(m.spec, m.start + shift, m.end + shift, m.too_wide) for m in scan.matches]
+            done = scan.cut - start if stop < len(text) else stop - base
+            if 2 * done < stop - base:
+                size *= 2  # so much is unfinished that it would be read again and again
+            if done:
+                context = last_visible(context + text[base : base + done])
+            base += done
 
     def _look(
         self,
