@@ -16,7 +16,7 @@ from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy import problems
-from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, server_of
 from lockgate_proxy.callers import Callers, Keyring
 from lockgate_proxy.client import AiohttpUpstream
 from lockgate_proxy.credentials import OwnCredentials
@@ -153,21 +153,45 @@ async def _until_gone(handler: Handler, context: Context, scope: Scope, receive:
     """Run a handler; a client that leaves cancels it, and with it the upstream's request."""
     task = asyncio.current_task()
     assert task is not None
-    state = _Client(receive, send, task)
+    server = server_of(scope)
+    client: _Told | _Listening
+    if server is not None:
+        client = server.gone = _Told(task)
+    else:
+        client = _Listening(receive, send, task)
+        receive, send = client.receive, client.send
     try:
-        await handler(context, scope, state.receive, state.send)
+        await handler(context, scope, receive, send)
     except ClientGone:
         context.count("client_gone")
     except asyncio.CancelledError:
-        if not state.gone:
+        if not client.gone:
             raise
         context.count("client_gone")
     finally:
-        state.close()
+        client.close()
 
 
-class _Client:
-    """The client's side of a request. Once the body has been read, it listens for the client's leaving."""
+class _Told:
+    """Our own server calls it when the client has left."""
+
+    __slots__ = ("_task", "gone")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task: asyncio.Task[None] | None = task
+        self.gone = False
+
+    def __call__(self) -> None:
+        if self._task is not None:
+            self.gone = True
+            self._task.cancel()
+
+    def close(self) -> None:
+        self._task = None
+
+
+class _Listening:
+    """Any other server is listened to for the client's leaving, once the body has been read."""
 
     def __init__(self, receive: Receive, send: Send, task: asyncio.Task[None]) -> None:
         self._receive = receive

@@ -16,7 +16,7 @@ from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
 from lockgate.wire.lens import RequestReading
 from lockgate_proxy import observe, problems
-from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
@@ -30,7 +30,7 @@ _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
 
 async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     """Guard one chat exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
-    visit = Visit(context, send, new_id(), scope["path"])
+    visit = Visit(context, send, new_id(), scope["path"], server=server_of(scope))
     begin = time.perf_counter()
     visit.seen = observe.begin(visit, scope, observe.CHAT)
     try:

@@ -32,7 +32,7 @@ class _Where(aiohttp.ClientRequest):
     """What a connector asks of a request: where to connect to. It is made once."""
 
     @cached_property
-    def connection_key(self) -> ConnectionKey:  # type: ignore[override]
+    def connection_key(self) -> ConnectionKey:
         return super().connection_key
 
 

@@ -15,7 +15,7 @@ from lockgate.telemetry.metrics import Metrics
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
 from lockgate.wire.lens import Lens
-from lockgate_proxy.admit import Send
+from lockgate_proxy.admit import Send, Server
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.observe import Peer, Seen
 from lockgate_proxy.problems import Problem
@@ -81,6 +81,7 @@ class Visit:
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     seen: Seen | None = None
+    server: Server | None = None  # ours, which sends a whole answer at once
 
     def own_headers(self, verdict: Verdict | None) -> Headers:
         """`x-lockgate-*`: ids and words of ours only, never text."""
@@ -112,6 +113,9 @@ class Visit:
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         self.status = status
         self.started = True
+        if self.server is not None:
+            await self.server.respond(status, headers, body)
+            return
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
