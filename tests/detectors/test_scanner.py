@@ -62,6 +62,7 @@ PIECES = st.sampled_from(
         "tok-", "tok-abc", "bak-", "bak-ab", "-a", "pin: 12", "34", "x", "xy", "z", "zzzz", "q", "q-q", "-", "ж", "жж", "\nend\n", "end", "stop",
         "\u200b", "\u200c", "e\u0301", "\u0301", "\u00ad", "ѕесrеt", "\U000e0073\U000e0065", "\U000e0063\U000e0072",
         "\U000e0065\U000e0074", "Ｓ", "ﬁ", "😀", "\ud83d", "\ufeff", "{", "}", " ", "  ", "\n", ".", "_", "é", "1", "①",
+        "\\", "\\u", "\\u0073", "\\\\u0065", "00", "73", "\\ud83d", "\\ude00", "\\u200b", "\\/", "/", "\\n",
     ]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=2)), max_size=12).map("".join)
@@ -101,6 +102,12 @@ def cuts(draw: st.DrawFn) -> list[str]:
 @example(["a ", "\u200b", "\u200bc"])
 @example(["s e c r e t", " x"])
 @example(["stop", " now"])
+@example(["\\u00", "73ecret"])
+@example(["secr\\", "u0065t"])
+@example(["secret\\u0073 ", "\\u0073ecret"])
+@example(["\\ud83d", "\\ude00"])
+@example(["\\" * 9, "u0073ecret"])
+@example(["\u200b\\u200b", "\\u200bc"])
 def test_pieces_are_scanned_as_the_whole(chunks: list[str]) -> None:
     assert list(in_pieces(SCANNER, chunks)) == seen(SCANNER.scan("".join(chunks)).matches)
 
@@ -161,6 +168,18 @@ def test_shipped_rows_in_pieces(kind: str, parts: list[str], places: list[int]) 
         ("{ab}", {"WIDE": ["{ab}"], "RUN": ["ab"]}),
         ("", {}),
         ("\u200b" * 3, {"ZERO": ["\u200b" * 3]}),
+        (r"\u0073ecret", {"WORD": [r"\u0073ecret"], "PREFIX": [r"\u0073e"], "LONGER": [r"\u0073ecret"]}),
+        (
+            r"{\"\\u0073\\u0065cr\u0435t",
+            {
+                "WORD": [r"\\u0073\\u0065cr\u0435t"],
+                "PREFIX": [r"\\u0073\\u0065"],
+                "LONGER": [r"\\u0073\\u0065cr\u0435t"],
+            },
+        ),
+        (r"a\u200bb", {"ZERO": [r"\u200b"], "RUN": [r"a\u200bb"]}),
+        (r"\ud83dsecret\u0073", {"PREFIX": ["se"], "LONGER": [r"secret\u0073"]}),
+        (r"\u073ecret \usecret", {"PREFIX": ["se"], "LONGER": ["secret"]}),
     ],
 )
 def test_what_is_found(text: str, found: dict[str, list[str]]) -> None:

@@ -17,7 +17,7 @@ from lockgate.detectors.protocol import Derived, PatternSpec
 from lockgate.detectors.rows import Row, compiled_row, spans
 from lockgate.detectors.views import VIEWS
 from lockgate.errors import LockgateError, PatternError
-from lockgate.normalise import Folded, last_visible, plain
+from lockgate.normalise import Folded, Unescaped, begun, last_visible, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
 
@@ -154,6 +154,8 @@ class Scanner:
         `final` says that the text ends here. If it does not, `cut` is where the finished part ends; it never lies
         inside a match. Raises ScanError.
         """
+        if not final and start <= (stop := begun(text)) < len(text):
+            text = text[:stop]
         encoded = plain(text)
         found: list[Match] = []
         bounds: list[tuple[int, int]] = []
@@ -170,12 +172,12 @@ class Scanner:
             if not final:
                 live = self._folded.live(folded.text, folded.encoded)
                 cut = folded.original(live) if live < len(folded.text) else cut
-            if not text.isascii():
-                encoded = text.encode("utf-8", "replace")
-                if rows := self._raw.hits(encoded):
-                    self._look(rows, _Same(text, encoded), start, found, bounds)
+            raw = folded.unescaped or _Same(text, text.encode("utf-8", "replace"))
+            if not raw.text.isascii():
+                if rows := self._raw.hits(raw.encoded):
+                    self._look(rows, raw, start, found, bounds)
                 if not final:
-                    cut = min(cut, self._raw.live(text, encoded))
+                    cut = min(cut, raw.original(self._raw.live(raw.text, raw.encoded)))
         if not final:
             if bounds:
                 cut = _outside(bounds, cut)
@@ -205,7 +207,7 @@ class Scanner:
     def _look(
         self,
         rows: Sequence[Row],
-        view: Folded | _Same,
+        view: _View,
         start: int,
         found: list[Match],
         bounds: list[tuple[int, int]],
@@ -225,7 +227,7 @@ class Scanner:
                 if derived is not None and derived.text:
                     found.extend(self._derived(derived, view, first))
 
-    def _derived(self, derived: Derived, view: Folded | _Same, offset: int) -> list[Match]:
+    def _derived(self, derived: Derived, view: _View, offset: int) -> list[Match]:
         """Read what a derived view says. One level deep: a view inside a view is not opened."""
         encoded = derived.text.encode()
         matches = []
@@ -262,6 +264,9 @@ class _Same:
     @staticmethod
     def folded(offset: int) -> int:
         return offset
+
+
+_View = Folded | Unescaped | _Same
 
 
 def _too_much() -> PatternError:
