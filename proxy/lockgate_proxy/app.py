@@ -43,6 +43,8 @@ def make_app(
 ) -> Starlette:
     """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process);
     `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials."""
+    if (settings.keys is None) is not (ring is None):
+        raise ValueError("the settings name a file of keys, and `ring` is what is in it: both, or neither")
     instruments = instruments or Instruments()
     upstream = upstream or upstream_of(settings)
     context = Context(

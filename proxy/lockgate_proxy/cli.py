@@ -1,4 +1,4 @@
-"""The command line: `lockgate serve | settings | keys | check | test | demo`.
+"""The command line: `lockgate serve | settings | keys | check | explain | test | demo`.
 
 `serve` and `demo` say which extra they miss; the others need nothing but the core package.
 """
@@ -18,6 +18,7 @@ from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
 from lockgate_proxy.command import FAILED, OK, WRONG, Command, missing
+from lockgate_proxy.explain_command import explain_arguments, run_explain
 from lockgate_proxy.keys_command import keys_arguments, run_keys
 from lockgate_proxy.serve_command import run_serve, run_settings, serve_arguments, settings_arguments
 
@@ -28,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"lockgate {_version()}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.arguments(commands.add_parser(name, help=command.help, description=command.help))
+        # No abbreviations: what is short for one option today is short for two tomorrow.
+        command.arguments(commands.add_parser(name, help=command.help, description=command.help, allow_abbrev=False))
     return made
 
 
@@ -162,6 +164,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command(
         "Check policies: they compile, or what is wrong is said with file and line.", _check_arguments, _check
     ),
+    "explain": Command("Say what a policy does with a recorded exchange, and why.", explain_arguments, run_explain),
     "test": Command("Run the tests that stand beside policies.", _test_arguments, _test),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo_arguments, _demo),
 }

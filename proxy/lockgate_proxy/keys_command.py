@@ -18,13 +18,15 @@ from lockgate_proxy.serve_command import config_argument, one_setting
 
 def keys_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    add = actions.add_parser("add", help="make a key, and print it this once")
+    add = actions.add_parser("add", allow_abbrev=False, help="make a key, and print it this once")
     add.add_argument("--tenant", required=True, help="whose key it is: request.tenant of conditions")
     add.add_argument("--tag", action="append", default=[], dest="key_tags", metavar="TAG", help="repeatable")
     add.add_argument("--policy", dest="key_policy", default="", metavar="PATH", help="judges this key's exchanges")
-    shown = actions.add_parser("list", help="show the keys, which are not in the file: only their hashes are")
+    shown = actions.add_parser(
+        "list", allow_abbrev=False, help="show the keys, which are not in the file: only their hashes are"
+    )
     shown.add_argument("--json", action="store_true", help="print each as a line of JSON")
-    revoke = actions.add_parser("revoke", help="refuse a key from now on")
+    revoke = actions.add_parser("revoke", allow_abbrev=False, help="refuse a key from now on")
     revoke.add_argument("id", help="the key's id: what stands between lg- and the next hyphen")
     for each in (add, shown, revoke):
         each.add_argument("--keys", metavar="FILE", help="the file of client keys (that of the settings)")
