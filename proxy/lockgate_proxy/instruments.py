@@ -48,6 +48,8 @@ def watch(context: Context) -> None:
     if metrics is None:
         return
     expect(metrics, context.plan)
+    if context.settings.keys is not None:
+        metrics.watch(names.UNAUTHORIZED, lambda: {(): context.counts.get("unauthorized", 0)})
     if audit is not None:
         metrics.watch(names.AUDIT_QUEUE, lambda: {(): audit.waiting})
         metrics.watch(names.AUDIT_LOST, lambda: {(): audit.dropped})

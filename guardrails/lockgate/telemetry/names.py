@@ -105,6 +105,9 @@ EXCHANGES: Final = Instrument(
 IN_FLIGHT: Final = Instrument(
     "lockgate.exchanges.in_flight", "gauge", "{exchange}", (), "Exchanges that have begun and not ended."
 )
+UNAUTHORIZED: Final = Instrument(
+    "lockgate.unauthorized", "counter", "{request}", (), "Requests that were turned away for want of a client key."
+)
 STATION: Final = Instrument(
     "lockgate.station.duration", "histogram", "s", ("station",), "Seconds that an exchange spent at a station.", SECONDS
 )
@@ -159,7 +162,7 @@ TOKEN_USAGE: Final = Instrument(
 )  # fmt: skip
 
 INSTRUMENTS: Final = (
-    EXCHANGES, IN_FLIGHT, STATION, VERDICTS, RULE_VERDICTS, COVERAGE_SKIPPED, COVERAGE_UNREAD, FAIL_OPEN,
+    EXCHANGES, IN_FLIGHT, UNAUTHORIZED, STATION, VERDICTS, RULE_VERDICTS, COVERAGE_SKIPPED, COVERAGE_UNREAD, FAIL_OPEN,
     GUARD_FAILURES, AUDIT_QUEUE, AUDIT_LOST, STREAM_HELD, UPSTREAM_ERRORS, POLICY_INFO, OPERATION_DURATION,
     OPERATION_FIRST_CHUNK, TOKEN_USAGE,
 )  # fmt: skip
