@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import httpx2
 import openai
 import pytest
 from starlette.applications import Starlette
@@ -143,7 +144,7 @@ class TestAtTheDoor:
             "type": "http", "method": "POST", "path": "/v1/chat/completions", "raw_path": b"/v1/chat/completions",
             "query_string": b"", "headers": [(b"content-length", b"10")],
         }  # fmt: skip
-        await app(scope, receive, send)  # type: ignore[arg-type]
+        await app(scope, receive, send)
         assert sent[0]["status"] == 401
 
     async def test_strangers_leave_no_audit_lines(self, bench: Bench) -> None:
@@ -156,7 +157,7 @@ class TestAtTheDoor:
 
     async def test_the_openai_client_raises_what_it_knows(self, bench: Bench) -> None:
         text = bench.add()
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(bench.app()))
+        http = httpx2.AsyncClient(transport=httpx2.ASGITransport(bench.app()))
         for key, known in ((text, True), ("sk-wrong", False)):
             client = openai.AsyncOpenAI(api_key=key, base_url="http://proxy/v1", http_client=http, max_retries=0)
             call = client.chat.completions.create(model="m", messages=[{"role": "user", "content": "hello"}])

@@ -38,7 +38,7 @@ class TestWhatIsSent:
     @pytest.mark.parametrize("value", [None, "", "  ", "two words", "sk-é", "sk\x00"])
     def test_a_variable_without_a_key(self, value: str | None) -> None:
         environment = {} if value is None else {"KEY": value}
-        with pytest.raises(SettingsError, match="upstream_key_env: .*KEY") as caught:
+        with pytest.raises(SettingsError, match=r"upstream_key_env: .*KEY") as caught:
             own_credentials(read(upstream_key_env="KEY"), environment)
         assert not value or value.strip() not in str(caught.value) or not value.strip()
 

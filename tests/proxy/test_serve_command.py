@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lockgate_proxy.cli import WRONG, main
+from lockgate_proxy.cli import main
+from lockgate_proxy.command import WRONG
 from lockgate_proxy.effective import HIDDEN
 from lockgate_proxy.settings import Settings
 
