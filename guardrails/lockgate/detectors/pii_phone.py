@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lockgate.detectors.checks import ESCAPE, closed, opening
+from lockgate.detectors.pii_iban import spans as iban_spans
 from lockgate.detectors.protocol import PatternSpec, Spans
 from lockgate.errors import PolicyError
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 LABEL = "PHONE_NUMBER"
 
 _EXTENSION = r"[ ,;]{0,2}(?:x|ext|extension|#)[ .:]{0,2}[0-9]{1,6}"
-_RUN = ESCAPE + r"[+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,27}(?:" + _EXTENSION + ")?"
+_ACCOUNT = r"[A-Z]{2}[0-9]{2}[ \-]?(?:[A-Z]{4}[ \-]?)?"
+_RUN = ESCAPE + rf"(?:{_ACCOUNT})?" + r"[+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,27}(?:" + _EXTENSION + ")?"
 _NOUNS = (
     "phone|telephone|tel|mobile|mob|cell|cellphone|fax|whatsapp|hotline|telefon|telefono|telefone|handy|movil|celular|"
     "portable|gsm"
@@ -34,6 +36,7 @@ _CONTEXT = (
     rf"(?:call|dial|reach|ring|text|answering)(?: (?:me|us|him|her|them|you|back)){{0,2}})|{_OTHER_NOUNS})"
     r"""["' .:=#\-]{0,4}(?:(?:is|at|on)[ :]{1,2})?["']?([+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,14})"""
 )
+_OPENS_ACCOUNT = re.compile(_ACCOUNT, re.IGNORECASE)
 _TAIL = re.compile(_EXTENSION + r"\Z", re.IGNORECASE)
 _GROUP = re.compile(r"[0-9]+")
 _MOST_GROUPS = 7  # no country writes its numbers in more
@@ -122,6 +125,11 @@ def _run(text: str, start: int, end: int, *, extended: bool = False) -> _Run:
     first = opening(text, start, end)
     glued = first < 0
     first = max(first, start)
+    account = _OPENS_ACCOUNT.match(text, first, end)
+    if account:
+        # The digits of a bank account are nobody's telephone.
+        first = max((last for _, last in iban_spans(text, start, end)), default=account.end())
+        glued = first == account.end() and text[first - 1].isalnum()
     groups = [match.span() for match in _GROUP.finditer(text, first, end)]
     if glued and text[first].isdigit():
         del groups[0]
