@@ -10,7 +10,6 @@ from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
 from lockgate.passage import Passage
 from lockgate.telemetry.names import ADMIT, ANSWER, PROMPT
-from lockgate.telemetry.spans import describe
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
@@ -66,7 +65,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     passage = visit.passage = Passage(context.plan, exchange, marker=marker)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
-        describe(span, verdict)
+        context.tracing.describe(span, verdict)
     visit.timings["prompt"] = verdict.timings["look"]
     account(visit, verdict)
     if verdict.action is Action.REFUSE:
@@ -115,7 +114,7 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
             else:
                 await answer_plain(visit, answer, verdict)
             if "completion" in visit.passage.verdicts:
-                describe(span, visit.passage.verdicts["completion"])
+                context.tracing.describe(span, visit.passage.verdicts["completion"])
     finally:
         answer.close()
 

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 
 import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, Metric
@@ -135,12 +136,11 @@ _TRACING = """
 from lockgate import Guard
 from lockgate.telemetry.export import configure
 from lockgate.telemetry.names import PROMPT
-from lockgate.telemetry.spans import describe
 
 tracing = configure(version="1.2").tracing
 assert tracing.on
 with tracing.span(PROMPT) as span:
-    describe(span, Guard("default").check("key: ghp_16C7e42F292c6912E7710c838347Ae178B4a"))
+    tracing.describe(span, Guard("default").check("key: ghp_16C7e42F292c6912E7710c838347Ae178B4a"))
 """
 
 _WITHOUT = """
@@ -197,6 +197,36 @@ class TestSpans:
         assert span.name == "lockgate.prompt"
         assert [event.name for event in span.events] == ["gen_ai.evaluation.result"]
         assert b"ghp_" not in body
+
+    def test_with_the_newest_conventions_events_are_records_of_a_log(self) -> None:
+        variables = {f"OTEL_{signal}_EXPORTER": "otlp" for signal in ("TRACES", "LOGS")}
+        with collecting() as collector:
+            _run(
+                _TRACING,
+                OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+                OTEL_SEMCONV_STABILITY_OPT_IN="http, gen_ai_latest_experimental",
+                **variables,
+            )
+        came = dict(collector.came)
+        assert set(came) == {"/v1/traces", "/v1/logs"}
+        (span,) = ExportTraceServiceRequest.FromString(came["/v1/traces"]).resource_spans[0].scope_spans[0].spans
+        assert not span.events
+        logs = ExportLogsServiceRequest.FromString(came["/v1/logs"]).resource_logs[0]
+        (record,) = logs.scope_logs[0].log_records
+        assert record.event_name == "gen_ai.evaluation.result"
+        assert (record.trace_id, record.span_id) == (span.trace_id, span.span_id)
+        assert {a.key: a.value.string_value for a in record.attributes}["gen_ai.evaluation.name"].startswith("secrets/")
+        assert b"ghp_" not in came["/v1/logs"]
+
+    def test_without_them_a_log_is_not_begun(self) -> None:
+        with collecting() as collector:
+            _run(
+                _TRACING,
+                OTEL_TRACES_EXPORTER="otlp",
+                OTEL_LOGS_EXPORTER="otlp",
+                OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
+            )
+        assert [path for path, _ in collector.came] == ["/v1/traces"]
 
 
 class TestMetrics:

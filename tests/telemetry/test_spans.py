@@ -12,7 +12,7 @@ from compiling import WORDS, plan_of
 from lockgate import Guard
 from lockgate.errors import WireError
 from lockgate.telemetry import names
-from lockgate.telemetry.spans import MOST_EVENTS, Tracing, bounded, describe, evaluations, incoming, outgoing
+from lockgate.telemetry.spans import MOST_EVENTS, Tracing, bounded, evaluations, incoming, outgoing
 from lockgate.verdict import Action, Failure, Finding, RuleOutcome, Verdict
 from tracing import Traced, attributes
 
@@ -33,7 +33,7 @@ class TestSpans:
             assert (span, inner) == (None, None)
         assert tracing.span(names.PROMPT) is tracing.span(names.ADMIT), "nothing is made"
         assert tracing.begin("x", trace.SpanKind.SERVER, {}) is None
-        describe(None, Verdict("prompt", "p", "sha256:0"))
+        tracing.describe(None, Verdict("prompt", "p", "sha256:0"))
         with pytest.raises(KeyError), tracing.span(names.PROMPT):
             raise KeyError
 
@@ -59,7 +59,7 @@ class TestSpans:
         assert outer is not None
         with trace.use_span(outer), traced.tracing.span(names.PROMPT) as span:
             assert span is None
-        describe(outer, Verdict("prompt", "p", "sha256:0"))
+        traced.tracing.describe(outer, Verdict("prompt", "p", "sha256:0"))
         assert traced.spans == ()
 
     @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ class TestVerdicts:
     def test_a_span_says_what_was_decided(self, traced: Traced, rule: dict[str, Any], expected: dict[str, Any]) -> None:
         plan = plan_of(rule)
         with traced.tracing.span(names.PROMPT) as span:
-            describe(span, Guard(plan).check("my secret would crash"))
+            traced.tracing.describe(span, Guard(plan).check("my secret would crash"))
         common = {names.POLICY: "t", names.POLICY_HASH: plan.hash, names.SCANNED: 1}
         assert attributes(traced.one) == {**common, **expected}
         assert "secret would" not in traced.written
@@ -182,7 +182,7 @@ class TestVerdicts:
         ]
         verdict.coverage.skipped = {"/a": "media", "/b": "unread: unknown"}
         with traced.tracing.span(names.PROMPT) as span:
-            describe(span, verdict)
+            traced.tracing.describe(span, verdict)
         shown = attributes(traced.one)
         assert shown[names.PRINCIPLES] == ("honesty",)
         assert shown[names.PERMITTED] == ("stop by tell",)
@@ -197,7 +197,7 @@ class TestVerdicts:
             Finding("pii", "NAME", 0.5, "/messages/1/content", (0, 4), "see"),
         ]
         with traced.tracing.span(names.PROMPT) as span:
-            describe(span, verdict)
+            traced.tracing.describe(span, verdict)
         assert [(event.name, dict(event.attributes or {})) for event in traced.one.events] == [
             (
                 "gen_ai.evaluation.result",
@@ -232,5 +232,5 @@ class TestVerdicts:
         verdict = Verdict("prompt", "p", "sha256:0")
         verdict.failures = [Failure("tone", "timeout", "/a"), Failure("tone", "timeout", "/b")]
         with traced.tracing.span(names.PROMPT) as span:
-            describe(span, verdict)
+            traced.tracing.describe(span, verdict)
         assert attributes(traced.one)[names.FAILURES] == ("tone: timeout",)

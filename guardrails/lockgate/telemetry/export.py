@@ -18,16 +18,18 @@ from lockgate.errors import SettingsError
 from lockgate.telemetry import names
 from lockgate.telemetry.metrics import Metrics, Point
 from lockgate.telemetry.names import Instrument
-from lockgate.telemetry.spans import Tracing
+from lockgate.telemetry.spans import Evaluation, Events, Tracing
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.sdk.metrics.export import Metric, MetricExporter, MetricsData
     from opentelemetry.sdk.resources import Resource
 
 _log = logging.getLogger("lockgate.telemetry")
 
 SERVICE: Final = "lockgate"
-_SIGNALS = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER"}
+_SIGNALS = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER", "logs": "OTEL_LOGS_EXPORTER"}
+_OPT_IN = "gen_ai_latest_experimental"
 _UNKNOWN: Final[Any] = None  # the least and the greatest value of a histogram are not kept
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for the last export
 
@@ -52,6 +54,9 @@ def configure(environment: Mapping[str, str] | None = None, *, version: str = ""
     if variables.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return Exporters(Tracing())
     chosen = {signal: _chosen(variables, variable) for signal, variable in _SIGNALS.items()}
+    opted = variables.get("OTEL_SEMCONV_STABILITY_OPT_IN", "").split(",")
+    if not chosen["traces"] or _OPT_IN not in (word.strip() for word in opted):
+        chosen["logs"] = ""  # there are no events but those of a trace, and these stand on its spans
     if not any(chosen.values()):
         return Exporters(Tracing())
     for signal, name in chosen.items():
@@ -68,7 +73,8 @@ def configure(environment: Mapping[str, str] | None = None, *, version: str = ""
     if chosen["traces"]:
         provider = TracerProvider(resource=resource)
         provider.add_span_processor(BatchSpanProcessor(_span_exporter(chosen["traces"])))
-        tracing = Tracing(provider.get_tracer(names.SCOPE, version))
+        events = _events(chosen["logs"], resource, version) if chosen["logs"] else None
+        tracing = Tracing(provider.get_tracer(names.SCOPE, version), events)
     metrics = _metric_exporter(chosen["metrics"]) if chosen["metrics"] else None
     return Exporters(tracing, metrics, resource, interval)
 
@@ -125,6 +131,33 @@ def _span_exporter(name: str) -> Any:
     except ImportError:
         raise _no_otlp("OTEL_TRACES_EXPORTER") from None
     return OTLPSpanExporter()
+
+
+def _events(name: str, resource: Resource, version: str) -> Events:
+    """Events as records of a log, each in the context of its span, which is how the newest conventions have them."""
+    from opentelemetry.sdk._logs import LoggerProvider
+    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+
+    provider = LoggerProvider(resource=resource)
+    provider.add_log_record_processor(BatchLogRecordProcessor(_log_exporter(name)))
+    logger = provider.get_logger(names.SCOPE, version)
+
+    def emit(event: str, attributes: Evaluation, context: Context) -> None:
+        logger.emit(event_name=event, attributes=attributes, context=context)
+
+    return emit
+
+
+def _log_exporter(name: str) -> Any:
+    if name == "console":
+        from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter
+
+        return ConsoleLogRecordExporter()
+    try:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    except ImportError:
+        raise _no_otlp("OTEL_LOGS_EXPORTER") from None
+    return OTLPLogExporter()
 
 
 def _metric_exporter(name: str) -> MetricExporter:

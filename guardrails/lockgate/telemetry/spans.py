@@ -5,7 +5,7 @@ Spans are made only where a tracer is configured. Without one, a station costs o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 
@@ -19,6 +19,11 @@ from lockgate.verdict import Finding, Verdict
 
 Attributes = Mapping[str, str | int | float | bool | tuple[str, ...]]
 
+Evaluation = Mapping[str, str | int | float]
+
+Events = Callable[[str, Evaluation, Context], None]
+"""Takes an event: its name, its attributes, and the context of the span that it is about."""
+
 TRACE_HEADERS = frozenset({b"traceparent", b"tracestate"})
 
 MOST_EVENTS = 64
@@ -31,8 +36,10 @@ _PROPAGATOR = TraceContextTextMapPropagator()
 class Tracing:
     """Makes spans, or nothing at all. `on` says which."""
 
-    def __init__(self, tracer: trace.Tracer | None = None) -> None:
+    def __init__(self, tracer: trace.Tracer | None = None, events: Events | None = None) -> None:
+        """`events` takes evaluations in place of the span that they are about."""
         self._tracer = tracer
+        self._events = events
         self.on = tracer is not None
         self.models = Names()
         """Names of models that names of spans may hold."""
@@ -63,6 +70,17 @@ class Tracing:
             record_exception=False,
             set_status_on_exception=False,
         )
+
+    def describe(self, span: trace.Span | None, verdict: Verdict) -> None:
+        """Put a verdict on its span: what was decided and why, and an evaluation for each detector's label."""
+        if span is None or not span.is_recording():
+            return
+        describe(span, verdict)
+        for attributes in evaluations(verdict):
+            if self._events is None:
+                span.add_event(names.EVALUATION, attributes)
+            else:
+                self._events(names.EVALUATION, attributes, trace.set_span_in_context(span))
 
 
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
@@ -117,10 +135,8 @@ def bounded(name: str) -> str:
     return name[:_LONGEST].encode("utf-8", "replace").decode()
 
 
-def describe(span: trace.Span | None, verdict: Verdict) -> None:
-    """Put a verdict on its span: what was decided and why, and an evaluation for each detector's label."""
-    if span is None or not span.is_recording():
-        return
+def describe(span: trace.Span, verdict: Verdict) -> None:
+    """What was decided and why, as attributes of `span`."""
     shown: dict[str, str | int | tuple[str, ...]] = {
         names.ACTION: verdict.action.word,
         names.RULES: tuple(verdict.applied),
@@ -145,11 +161,9 @@ def describe(span: trace.Span | None, verdict: Verdict) -> None:
         if verdict.coverage.unread:
             shown[names.UNREAD] = verdict.coverage.unread
     span.set_attributes(shown)
-    for attributes in evaluations(verdict):
-        span.add_event(names.EVALUATION, attributes)
 
 
-def evaluations(verdict: Verdict) -> list[dict[str, str | int | float]]:
+def evaluations(verdict: Verdict) -> list[Evaluation]:
     """What each detector's label scored, at most, by the rule that asked. `fail`: that rule applied.
 
     The best scores come first, `MOST_EVENTS` of them at most. No text and no position is in them.
@@ -158,7 +172,7 @@ def evaluations(verdict: Verdict) -> list[dict[str, str | int | float]]:
     for finding in verdict.findings:
         groups.setdefault((finding.detector, finding.label, finding.rule), []).append(finding)
     applied = set(verdict.applied)
-    shown: list[dict[str, str | int | float]] = [
+    shown: list[Evaluation] = [
         {
             names.EVALUATION_NAME: f"{detector}/{label}",
             names.SCORE: max(f.score for f in found),
