@@ -189,6 +189,17 @@ def test_commands_do_what_they_say(page: str, address: str) -> None:
                 pytest.fail(f"{page} has a command that nobody tries: {words}")
 
 
+@pytest.mark.parametrize("page", ["docs/commands.md"])
+@pytest.mark.usefixtures("page_folder")
+def test_an_explanation_is_as_shown(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("NO_COLOR", "1")
+    [block] = [block for block in pages.blocks(page) if block.info == "explain"]
+    with redirect_stdout(io.StringIO()) as printed:
+        assert main(["explain", "cards.yaml", "exchange.json"]) == 0
+    assert printed.getvalue() == block.text, block
+
+
 def curl(words: list[str], address: str) -> None:
     given = argparse.ArgumentParser()
     given.add_argument("url")
