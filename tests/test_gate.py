@@ -12,8 +12,8 @@ from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import SENTENCE, Reach
 from lockgate.engine import Engine
 from lockgate.exchange import Exchange, Reading, Segment
-from lockgate.guard import Pieces
 from lockgate.passage import Passage
+from lockgate.pieces import Pieces
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy

@@ -57,12 +57,14 @@ ROOMS: dict[str, set[str]] = {
     "marks": VALUES,
     "telemetry": VALUES,
     # What is asked for by name: a guard, a policy's tests, an explanation.
-    "guard": VALUES | {"background", "engine", "ids", "passage", "policy", "policy.compile", "policy.plan", "wire"},
+    "pieces": VALUES | {"passage", "wire"},
+    "guard": VALUES
+    | {"background", "engine", "ids", "passage", "pieces", "policy", "policy.compile", "policy.plan", "wire"},
     "explain": VALUES
     | {"act", "decide", "engine", "explain_stream", "ids", "passage", "policy.plan", "shape", "windows", "wire"},
     "explain_stream": VALUES | {"passage", "wire"},
     "shape": set(),
-    "policy.cases": VALUES | {"engine", "guard", "ids", "passage", "policy", "policy.nearest", "policy.plan", "wire"},
+    "policy.cases": VALUES | {"engine", "ids", "passage", "pieces", "policy", "policy.nearest", "policy.plan", "wire"},
     "": VALUES | {"engine", "guard", "policy"},
 }
 """Room of `lockgate` → the rooms it may import, besides itself. A room is a module or a package, less the modules that have

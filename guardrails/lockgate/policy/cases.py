@@ -13,9 +13,9 @@ from typing import Any, Literal
 from lockgate.engine import Engine, Pin
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
 from lockgate.exchange import Exchange, Reading, Subject
-from lockgate.guard import Pieces
 from lockgate.ids import new_id
 from lockgate.passage import Passage
+from lockgate.pieces import Pieces
 from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import Plan
 from lockgate.policy.suite import Case, Suite

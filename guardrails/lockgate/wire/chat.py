@@ -51,7 +51,7 @@ class ChatLens:
                 if isinstance(value, (dict, list)):
                     reading.skip(f"/{key}", SETTINGS)
             elif key != "messages":
-                _request_member(reading, key, value)
+                read_member(reading, f"/{escape(key)}", key, value)
         reading.stream = _flag(document, "stream")
         reading.choices = _count(document)
         model = document.get("model")
@@ -98,8 +98,8 @@ def _count(document: dict[str, Any]) -> int:
     return value
 
 
-def _request_member(reading: Reading, key: str, value: Any) -> None:
-    where = f"/{escape(key)}"
+def read_member(reading: Reading, where: str, key: str, value: Any) -> None:
+    """A member of a request, other than its messages. Raises WireError where it can't be that member."""
     if value is None:
         return
     if key == "tools":
