@@ -154,6 +154,7 @@ class Metrics:
         increase that an alert can see. `rules` are an id, the detectors, and the rule's `on_error`.
         """
         self.policies.add((policy, policy_hash))
+        self._exchanges.add(("chat", "internal_error", "500"), 0)
         for rule, detectors, on_error in rules:
             for detector in detectors:
                 for reason in get_args(Reason):
