@@ -119,8 +119,14 @@ def test_a_line_of_an_exchange_that_went_nowhere() -> None:
     assert "completion" not in shown
 
 
-def test_a_long_name_is_cut() -> None:
-    assert len(record(line(model="m" * 1000), Marker(KEY))["model"]) == 128
+@pytest.mark.parametrize("model", ["", "gpt-4o-mini", "meta-llama/Llama-3.1-8B", "ft:gpt-4o:org::id", "a" * 128])
+def test_a_models_name_is_kept(model: str) -> None:
+    assert record(line(model=model), Marker(KEY))["model"] == model
+
+
+@pytest.mark.parametrize("model", ["m" * 129, "my card is 4111 1111 1111 1111", "m\n", "\ud800", "über", "-m"])
+def test_what_is_no_models_name_is_marked(model: str) -> None:
+    assert record(line(model=model), Marker(KEY))["model"] == f"~{Marker(KEY).mark(model)}"
 
 
 def test_marks_of_texts_that_were_not_kept() -> None:

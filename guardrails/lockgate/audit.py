@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -32,7 +33,8 @@ QUEUE = 4096
 """Lines that may wait for the disk. Past that, lines are dropped, counted and reported: an answer never waits."""
 
 _BATCH = 256  # lines that are written at once
-_LONGEST = 128  # of a client-supplied name
+_MODEL = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127})?")
+"""What a model may be called. Anything else is somebody's words, and is marked as a text is."""
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for lines still queued
 
 
@@ -181,7 +183,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "outcome": line.outcome,
         "error": line.error,
         "dialect": line.dialect,
-        "model": line.model[:_LONGEST],
+        "model": line.model if _MODEL.fullmatch(line.model) else f"~{marker.mark(line.model)}",
         "tags": list(line.tags),
         "tenant": line.tenant,
         "key": line.key,
@@ -198,6 +200,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
             if segment is not None and finding.span is not None:
                 entry["mark"] = marker.mark(segment.text[finding.span[0] : finding.span[1]])
         _hide_names(public, marker)
+        public["coverage"]["beside"] = f"{line.dialect}.{side}"
         shown[side] = public
     return shown
 

@@ -6,6 +6,7 @@ and SGLang send them. What is not named here is recorded as ``unread: unknown``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -17,6 +18,7 @@ from lockgate.wire.chat_fields import (
     ANSWER_SKIPPED,
     CHOICE_KNOWN,
     IDENTIFIERS,
+    LINKS,
     MEDIA,
     MESSAGE_KNOWN,
     MESSAGE_STRINGS,
@@ -29,6 +31,9 @@ from lockgate.wire.lens import EventReading, RequestReading
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_strings, read_tool
+
+_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+"""What a setting's value or an end's reason may be."""
 
 
 class ChatLens:
@@ -50,6 +55,8 @@ class ChatLens:
             if key in REQUEST_PLAIN:
                 if isinstance(value, (dict, list)):
                     reading.skip(f"/{key}", SETTINGS)
+                elif isinstance(value, str) and key != "model" and not _WORD.fullmatch(value):
+                    reading.unread(f"/{key}")  # a text where the API has none
             elif key != "messages":
                 read_member(reading, f"/{escape(key)}", key, value)
         reading.stream = _flag(document, "stream")
@@ -119,7 +126,7 @@ def read_member(reading: Reading, where: str, key: str, value: Any) -> None:
     elif key in ("stop", "metadata", "web_search_options"):
         read_strings(reading, where, value, role="user", kind="text")
     elif key in IDENTIFIERS:
-        reading.skip(where, "identifier")
+        read_odd(reading, where, value, role="user", kind="identifier", choice=None)
     else:
         reading.unread(where)
 
@@ -212,14 +219,28 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
         _string(reading, f"{where}/{key}", part.get(key), role, kind, choice)
         _rest_of_part(reading, where, part.keys() - {"type", key})
         return
+    if name == "thinking":
+        _content(reading, f"{where}/thinking", part.get("thinking"), role, "reasoning", choice)
+        _rest_of_part(reading, where, part.keys() - {"type", "thinking"})
+        return
     if name in MEDIA:
-        reading.skip(where, MEDIA[name])
-        body = part.get(name)
-        if name == "file" and isinstance(body, dict):
-            _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
+        _media(reading, where, name, part.get(name), role, kind, choice)
         _rest_of_part(reading, where, part.keys() - {"type", name})
         return
     reading.unread(where)
+
+
+def _media(reading: Reading, where: str, name: str, body: Any, role: Role, kind: Kind, choice: int | None) -> None:
+    """Media are not looked into. Where they stand elsewhere, their address is a text: it can carry one out."""
+    reading.skip(where, MEDIA[name])
+    places = [(f"{where}/{name}", body)]
+    if isinstance(body, dict):
+        places = [(f"{where}/{name}/{key}", body.get(key)) for key in LINKS]
+        if name == "file":
+            _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
+    for place, url in places:
+        if isinstance(url, str) and url and url[:5].lower() != "data:":
+            reading.segments.append(Segment(place, role, "link", url, choice))
 
 
 def _rest_of_part(reading: Reading, where: str, keys: Iterable[str]) -> None:
@@ -279,6 +300,9 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
         read_logprobs(reading, f"{where}/logprobs", logprobs, message, position)
     elif logprobs is not None:
         reading.unread(f"{where}/logprobs")
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason and not _WORD.fullmatch(reason):
+        reading.unread(f"{where}/finish_reason")
     _others(reading, where, choice.keys() - CHOICE_KNOWN)
 
 
