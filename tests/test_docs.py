@@ -22,7 +22,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 import lockgate
 import pages
-from fakes import AsgiUpstream, chat_answer, chat_events
+from fakes import AsgiApp, AsgiUpstream, chat_answer, chat_events
 from lockgate.detectors import invisible
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.pii import KINDS
@@ -41,7 +41,10 @@ from serving import served
 BASE = "http://127.0.0.1:8080"
 """Where the documents say that the proxy listens."""
 
-LIBRARIES = {"lockgate", "openai", "asyncio", "collections", "json", "re"}
+MODEL = "http://127.0.0.1:8000"
+"""Where the documents say that a model listens, which no proxy is in front of."""
+
+LIBRARIES = {"lockgate", "lockgate_proxy", "openai", "pydantic", "asyncio", "collections", "json", "re"}
 """What examples may import: what a reader of the page has."""
 
 
@@ -60,11 +63,15 @@ async def model(scope: Any, receive: Any, send: Any) -> None:
     await answer(scope, receive, send)
 
 
-@contextmanager
-def proxied() -> Iterator[str]:
-    """The proxy with default.yaml on a port of its own, in a thread; gives its address."""
+def proxy() -> AsgiApp:
+    """The proxy with default.yaml, in front of that."""
     plan = compile_policy(load_policy("default"))
-    app = make_app(Settings.read(policy="default", upstream=f"{BASE}/v1"), plan, upstream=AsgiUpstream(model))
+    return make_app(Settings.read(policy="default", upstream=f"{BASE}/v1"), plan, upstream=AsgiUpstream(model))
+
+
+@contextmanager
+def running(app: AsgiApp) -> Iterator[str]:
+    """The application on a port of its own, in a thread; gives its address."""
     started: list[str] = []
     ready, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
@@ -88,7 +95,13 @@ def proxied() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    with proxied() as found:
+    with running(proxy()) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def model_address() -> Iterator[str]:
+    with running(model) as found:
         yield found
 
 
@@ -110,15 +123,15 @@ def pages_with(language: str) -> list[str]:
 
 @pytest.mark.parametrize("page", pages_with("python"))
 @pytest.mark.usefixtures("page_folder")
-def test_python_runs_and_prints_what_it_says(page: str, address: str) -> None:
+def test_python_runs_and_prints_what_it_says(page: str, address: str, model_address: str) -> None:
     names: dict[str, Any] = {"__name__": page}
     for block in pages.blocks(page):
-        if block.language != "python":
+        if block.language != "python" or block.info:  # what needs other libraries is in test_docs_clients.py
             continue
         imported = set(re.findall(r"^(?:from|import) (\w+)", block.text, re.MULTILINE)) - {"__future__"}
         assert imported <= LIBRARIES, f"{block} imports {imported - LIBRARIES}"
         printed = io.StringIO()
-        code = "\n" * block.line + block.text.replace(BASE, address)
+        code = "\n" * block.line + block.text.replace(BASE, address).replace(MODEL, model_address)
         with redirect_stdout(printed):
             exec(compile(code, str(ROOT / page), "exec"), names)  # noqa: S102 - that is what is tested
         said = [line[3:] for line in map(str.strip, block.text.splitlines()) if line.startswith("#> ")]
