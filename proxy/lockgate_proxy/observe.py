@@ -10,7 +10,7 @@ import re
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -43,6 +43,7 @@ _USAGE = (
     names.INPUT_TOKENS, names.OUTPUT_TOKENS, names.CACHE_READ, names.CACHE_CREATION, names.REASONING_TOKENS
 )  # fmt: skip
 """As the fields of `Usage`."""
+_NO_USAGE = Usage()
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -235,7 +236,7 @@ class Seen:
             shown[names.FINISH_REASONS] = tuple(reasons[index] for index in sorted(reasons))
         if self._first_chunk is not None:
             shown[names.FIRST_CHUNK] = self._first_chunk
-        counts = zip(_USAGE, astuple(usage), strict=True)
+        counts = zip(_USAGE, usage, strict=True)
         shown |= {name: count for name, count in counts if count is not None}
         if visit.passage is None and visit.outcome == "forwarded":
             shown[names.STATUS] = visit.status
@@ -289,17 +290,16 @@ class Seen:
 
 def _usage(found: Any) -> Usage:
     if not isinstance(found, dict):
-        return Usage()
+        return _NO_USAGE
     prompt, completion = found.get("prompt_tokens_details"), found.get("completion_tokens_details")
     return Usage(
-        _tokens(found, "prompt_tokens"),
-        _tokens(found, "completion_tokens"),
-        _tokens(prompt, "cached_tokens"),
-        _tokens(prompt, "cache_write_tokens"),
-        _tokens(completion, "reasoning_tokens"),
+        _tokens(found.get("prompt_tokens")),
+        _tokens(found.get("completion_tokens")),
+        _tokens(prompt.get("cached_tokens")) if isinstance(prompt, dict) else None,
+        _tokens(prompt.get("cache_write_tokens")) if isinstance(prompt, dict) else None,
+        _tokens(completion.get("reasoning_tokens")) if isinstance(completion, dict) else None,
     )
 
 
-def _tokens(found: Any, key: str) -> int | None:
-    count = found.get(key) if isinstance(found, dict) else None
-    return count if isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 2**53 else None
+def _tokens(count: Any) -> int | None:
+    return count if type(count) is int and 0 <= count < 2**53 else None

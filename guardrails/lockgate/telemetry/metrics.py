@@ -11,7 +11,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from typing import NamedTuple, TypeVar, get_args
 
 from lockgate.exchange import Side
 from lockgate.telemetry import names
@@ -100,8 +100,7 @@ class Names:
         return name
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens of a call, as the upstream's `usage` says; None where it does not."""
 
     input: int | None = None
