@@ -274,8 +274,14 @@ def _run(running: uvicorn.Server, bound: socket.socket) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS, 20, 50)
-    # uvicorn raises the signal again once it has ended; this way the rest of the process ends in order.
-    signal.signal(signal.SIGTERM, lambda *_: None)
+
+    def leave(*_: object) -> None:
+        # uvicorn raises the signal again once it has ended: then the rest of the process is to end in order. Before it
+        # listens to signals there is nothing to wait for.
+        if not running.should_exit:
+            raise SystemExit(OK)
+
+    signal.signal(signal.SIGTERM, leave)
     running.run(sockets=[bound])
     return OK
 
