@@ -7,7 +7,6 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -105,18 +104,22 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self._known: WeakSet[ResponseHandler] = WeakSet()
+        self._newest: ResponseHandler | None = None
+
+    async def _create_connection(self, req: Any, traces: Any, timeout: Any) -> ResponseHandler:  # noqa: ASYNC109
+        self._newest = protocol = await super()._create_connection(req, traces, timeout)
+        return protocol
 
     async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109 - the base's signature
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
+            # Nothing is awaited between the making of a connection and this.
+            new, self._newest = protocol is self._newest, None
             if protocol is None or not protocol.should_close:
-                if protocol is not None:
-                    self._known.add(protocol)
                 return connection
             connection.close()
-            if protocol not in self._known:
+            if new:
                 raise aiohttp.ServerConnectionError  # a new connection, and it spoke first
 
 

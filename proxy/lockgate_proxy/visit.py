@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from traceback import extract_tb
 from typing import Any
 
@@ -88,10 +89,10 @@ class Visit:
         plan = self.context.plan
         headers = [
             (b"x-lockgate-id", self.id.encode()),
-            (b"x-lockgate-policy", f"{plan.policy}@{plan.hash}".encode("ascii", "replace")),
+            (b"x-lockgate-policy", _policy(plan.policy, plan.hash)),
             (b"x-lockgate-action", (verdict.action.word if verdict is not None else "none").encode()),
         ]
-        if verdict is not None and verdict.deciding:
+        if verdict is not None and verdict.rules and verdict.deciding:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
@@ -122,6 +123,11 @@ class Visit:
     async def refuse(self, problem: Problem, verdict: Verdict | None = None) -> None:
         self.error = str(problem.error.get("code") or "")
         await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
+
+
+@lru_cache(64)
+def _policy(name: str, hash_: str) -> bytes:
+    return f"{name}@{hash_}".encode("ascii", "replace")
 
 
 def report(visit: Visit, error: Exception) -> None:

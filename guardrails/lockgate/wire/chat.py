@@ -153,27 +153,34 @@ def _message(reading: Reading, where: str, message: Any) -> None:
 
 def read_message(reading: Reading, where: str, message: dict[str, Any], role: Role, choice: int | None) -> None:
     """Every text of one message, of a request or of an answer."""
-    kind: Kind = "tool_result" if role == "tool" else "text"
-    _content(reading, f"{where}/content", message.get("content"), role, kind, choice)
-    if len(message) == 2 and "role" in message and "content" in message:
-        return
-    _string(reading, f"{where}/name", message.get("name"), role, "text", choice)
-    for key, its_kind in MESSAGE_STRINGS:
-        _string(reading, f"{where}/{key}", message.get(key), role, its_kind, choice)
-    calls = message.get("tool_calls")
-    for i, call in enumerate(calls if isinstance(calls, list) else ()):
-        _tool_call(reading, f"{where}/tool_calls/{i}", call, role, choice)
-    if not isinstance(calls, list):
-        _odd(reading, f"{where}/tool_calls", calls, role, "tool_call", choice, "tool_calls must be an array")
-    _function(reading, f"{where}/function_call", message.get("function_call"), role, choice)
-    _audio(reading, f"{where}/audio", message.get("audio"), role, choice)
-    notes = message.get("annotations")
-    for i, note in enumerate(notes if isinstance(notes, list) else ()):
-        read_strings(reading, f"{where}/annotations/{i}", note, role=role, kind="text", choice=choice, plain=("type",))
-    if not isinstance(notes, list):
-        _odd(reading, f"{where}/annotations", notes, role, "text", choice, "annotations must be an array")
-    for key in message.keys() - MESSAGE_KNOWN:
-        reading.unread(f"{where}/{escape(key)}")
+    for key, value in message.items():
+        if key == "content":
+            kind: Kind = "tool_result" if role == "tool" else "text"
+            _content(reading, f"{where}/content", value, role, kind, choice)
+        elif key not in MESSAGE_KNOWN:
+            reading.unread(f"{where}/{escape(key)}")
+        elif value is None:
+            continue
+        elif key in MESSAGE_STRINGS:
+            _string(reading, f"{where}/{key}", value, role, MESSAGE_STRINGS[key], choice)
+        elif key == "tool_calls":
+            for i, call in enumerate(_list(reading, f"{where}/{key}", value, role, "tool_call", choice)):
+                _tool_call(reading, f"{where}/{key}/{i}", call, role, choice)
+        elif key == "function_call":
+            _function(reading, f"{where}/{key}", value, role, choice)
+        elif key == "audio":
+            _audio(reading, f"{where}/{key}", value, role, choice)
+        elif key == "annotations":
+            for i, note in enumerate(_list(reading, f"{where}/{key}", value, role, "text", choice)):
+                at = f"{where}/{key}/{i}"
+                read_strings(reading, at, note, role=role, kind="text", choice=choice, plain=("type",))
+
+
+def _list(reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    _odd(reading, where, value, role, kind, choice, f"{where.rpartition('/')[2]} must be an array")
+    return []
 
 
 def _string(

@@ -88,11 +88,12 @@ MESSAGE_KNOWN = frozenset(
         "tool_call_id", "annotations", "prefix",
     }
 )  # fmt: skip
-MESSAGE_STRINGS: tuple[tuple[str, Kind], ...] = (
-    ("refusal", "text"),
-    ("reasoning_content", "reasoning"),
-    ("reasoning", "reasoning"),
-)
+MESSAGE_STRINGS: dict[str, Kind] = {
+    "name": "text",
+    "refusal": "text",
+    "reasoning_content": "reasoning",
+    "reasoning": "reasoning",
+}
 ANSWER_KNOWN = frozenset(
     {
         "id",
