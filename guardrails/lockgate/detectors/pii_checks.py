@@ -94,7 +94,9 @@ def de_social_insurance(number: str) -> bool:
     digits = "".join(_DE_LETTERS.get(char, char) for char in number[:-1])
     total = sum(sum(divmod(int(digit) * weight, 10)) for digit, weight in zip(
         digits, (2, 1, 2, 5, 7, 1, 2, 1, 2, 1, 2, 1), strict=True))  # fmt: skip
-    return total % 10 == int(number[-1]) and 1 <= int(number[4:6]) <= 12
+    day, month = int(number[2:4]), int(number[4:6])
+    # Where two people would have the same number, the second one's day has 50 more.
+    return total % 10 == int(number[-1]) and 1 <= month <= 12 and (1 <= day <= 31 or 51 <= day <= 81)
 
 
 def dk_cpr_day(number: str) -> bool:
@@ -168,11 +170,15 @@ _FISCAL_ODD = dict(
 )  # fmt: skip
 
 
+_FISCAL_DIGITS = dict(zip("LMNPQRSTUV", "0123456789", strict=True))
+
+
 def it_fiscal_code(code: str) -> bool:
     """Italy (decree of 23 December 1976): characters count by their place, odd ones by a table."""
     odd = sum(_FISCAL_ODD[char] for char in code[0:15:2])
     even = sum(int(char) if char.isdigit() else ord(char) - 65 for char in code[1:15:2])
-    return chr(65 + (odd + even) % 26) == code[15]
+    day = int("".join(_FISCAL_DIGITS.get(char, char) for char in code[9:11]))
+    return chr(65 + (odd + even) % 26) == code[15] and (1 <= day <= 31 or 41 <= day <= 71)  # women's have 40 more
 
 
 def nl_bsn(number: str) -> bool:
