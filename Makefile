@@ -52,7 +52,7 @@ bench: $(DEV) ## run the benchmarks and print their tables (BENCH="detectors ove
 	@for name in $(BENCH); do .venv/bin/python "benchmarks/$$name.py" $(ARGS); done
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-demo .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
+	@rm -rf .venv .venv-demo .venv-langchain .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): pyproject.toml scripts/constraints.txt scripts/venv

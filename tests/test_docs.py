@@ -9,20 +9,17 @@ import io
 import json
 import re
 import shlex
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
 
 import lockgate
 import pages
-from fakes import AsgiApp, AsgiUpstream, chat_answer, chat_events
+from documented import BASE, MODEL, model, proxy, running
 from lockgate.detectors import invisible
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.pii import KINDS
@@ -32,65 +29,15 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy, load_suite
 from lockgate.policy.schema import Policy, Rule, Then
 from lockgate.policy.suite import Case, Expect
-from lockgate_proxy.app import make_app
 from lockgate_proxy.cli import main, parser
 from lockgate_proxy.settings import Settings
 from pages import ROOT, Block
-from serving import served
-
-BASE = "http://127.0.0.1:8080"
-"""Where the documents say that the proxy listens."""
-
-MODEL = "http://127.0.0.1:8000"
-"""Where the documents say that a model listens, which no proxy is in front of."""
 
 LIBRARIES = {"lockgate", "lockgate_proxy", "openai", "pydantic", "asyncio", "collections", "json", "re"}
 """What examples may import: what a reader of the page has."""
 
 
-# --- A proxy for the examples ----------------------------------------------------------------------------------------
-
-
-async def model(scope: Any, receive: Any, send: Any) -> None:
-    """An upstream that repeats what it was asked."""
-    request = await Request(scope, receive).json()
-    said = f"You wrote: {request['messages'][-1]['content']}"
-    answer: Response
-    if request.get("stream"):
-        answer = StreamingResponse(iter(chat_events(*re.findall(r"\S+\s*", said))), media_type="text/event-stream")
-    else:
-        answer = JSONResponse(chat_answer(said))
-    await answer(scope, receive, send)
-
-
-def proxy() -> AsgiApp:
-    """The proxy with default.yaml, in front of that."""
-    plan = compile_policy(load_policy("default"))
-    return make_app(Settings.read(policy="default", upstream=f"{BASE}/v1"), plan, upstream=AsgiUpstream(model))
-
-
-@contextmanager
-def running(app: AsgiApp) -> Iterator[str]:
-    """The application on a port of its own, in a thread; gives its address."""
-    started: list[str] = []
-    ready, stop = threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def run() -> None:
-        async with served(app) as address:
-            started.append(address)
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(run(),))
-    thread.start()
-    try:
-        assert ready.wait(30)
-        yield started[0]
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join(30)
-        loop.close()
+# --- Servers for the examples -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
