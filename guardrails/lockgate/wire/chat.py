@@ -6,7 +6,6 @@ and SGLang send them. What is not named here is recorded as ``unread: unknown``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,6 +15,7 @@ from lockgate.wire import chat_stream
 from lockgate.wire.chat_fields import (
     ANSWER_KNOWN,
     ANSWER_SKIPPED,
+    API_WORD,
     CHOICE_KNOWN,
     IDENTIFIERS,
     LINKS,
@@ -31,9 +31,6 @@ from lockgate.wire.lens import EventReading, RequestReading
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_strings, read_tool
-
-_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
-"""What a setting's value or an end's reason may be."""
 
 
 class ChatLens:
@@ -55,7 +52,7 @@ class ChatLens:
             if key in REQUEST_PLAIN:
                 if isinstance(value, (dict, list)):
                     reading.skip(f"/{key}", SETTINGS)
-                elif isinstance(value, str) and key != "model" and not _WORD.fullmatch(value):
+                elif isinstance(value, str) and key != "model" and not API_WORD.fullmatch(value):
                     reading.unread(f"/{key}")  # a text where the API has none
             elif key != "messages":
                 read_member(reading, f"/{escape(key)}", key, value)
@@ -308,7 +305,7 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
     elif logprobs is not None:
         reading.unread(f"{where}/logprobs")
     reason = choice.get("finish_reason")
-    if isinstance(reason, str) and reason and not _WORD.fullmatch(reason):
+    if isinstance(reason, str) and reason and not API_WORD.fullmatch(reason):
         reading.unread(f"{where}/finish_reason")
     _others(reading, where, choice.keys() - CHOICE_KNOWN)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lockgate.exchange import Kind, Role
 
 ROLES: dict[str, Role] = {
@@ -12,6 +14,8 @@ ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
+API_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+"""What a setting's value or the reason of an end may be. Anything longer or with a space may be a sentence."""
 _SETTING = "a setting: a number, a switch or a word of the API"
 _ID = "an id, made by whoever serves the model"
 _WORD = "a word of the API"

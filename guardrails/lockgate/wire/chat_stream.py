@@ -12,7 +12,7 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
-from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, CHUNK_CHOICE_KNOWN
+from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, API_WORD, CHUNK_CHOICE_KNOWN
 from lockgate.wire.lens import Delta, EventReading
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
@@ -68,8 +68,11 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
     if choice.get("token_ids") is not None:
         for spelled in reading.deltas[before:]:
             spelled.drop = (*spelled.drop, f"{where}/token_ids")
-    if choice.get("finish_reason") and index not in reading.ended:  # some upstreams say "" until there is one
+    reason = choice.get("finish_reason")
+    if reason and index not in reading.ended:  # some upstreams say "" until there is one
         reading.ended.append(index)
+        if isinstance(reason, str) and not API_WORD.fullmatch(reason):
+            _unread(reading, f"/choices/{index}/finish_reason")
     if not choice.keys() <= CHUNK_CHOICE_KNOWN:
         _others(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
 
