@@ -48,7 +48,8 @@ ROOMS: dict[str, set[str]] = {
     # A plan at work. No station knows the one before it.
     "act": VALUES | {"policy.plan"},
     "decide": VALUES | {"act", "policy.conditions", "policy.plan"},
-    "gate": READING | {"act", "decide", "policy.plan"},
+    "tail": READING | {"policy.plan"},
+    "gate": READING | {"act", "decide", "policy.plan", "tail"},
     "engine": READING | {"decide", "gate", "policy.plan"},
     "wire": VALUES | {"act"},
     # The one story that both doors tell, and what remembers it.
@@ -89,6 +90,7 @@ THIRD_PARTY = {
     "lockgate_proxy": {
         "aiohttp",
         "httpx2",  # openai's own client
+        "jiter",
         "openai",
         "opentelemetry",
         "pydantic",

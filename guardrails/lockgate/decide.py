@@ -96,7 +96,7 @@ def _keep_uncovered(result: RuleResult, failed: list[tuple[PlannedRule, list[Fai
     nothing can be edited; all that another detector would have found. That a condition is true in spite of a detector's
     failure is for the condition to say."""
     judged = rule.condition is not None and rule.condition.uses_detectors
-    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable")]
+    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable", "straddles")]
     if hidden and rule.action is Action.REWRITE:
         failed.append((rule, hidden))
 
@@ -107,7 +107,7 @@ def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
 
 def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
     """What each detector of the rule's `use:` answered; None for one that failed."""
-    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable")}
+    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable", "straddles")}
     answers: dict[str, Answer | None] = {}
     for use in rule.uses:
         if use.kind in down:

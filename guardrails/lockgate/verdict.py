@@ -40,7 +40,7 @@ class Finding:
     choice: int | None = None
 
 
-Reason = Literal["timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable"]
+Reason = Literal["timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable", "straddles"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,12 @@ class Server(Protocol):
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None: ...
 
+    def ready(self) -> bool:
+        """Whether a part of a streamed body can be written now."""
+
+    def write(self, part: bytes) -> None:
+        """Write one that is not empty, where the server is `ready`."""
+
 
 def server_of(scope: Scope) -> Server | None:
     """The extension, where the server has it."""

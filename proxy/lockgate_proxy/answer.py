@@ -12,7 +12,8 @@ from aiohttp.connector import Connection
 from aiohttp.http_parser import RawResponseMessage
 
 from lockgate_proxy.headers import Headers
-from lockgate_proxy.upstream import UpstreamError
+from lockgate_proxy.tap import Tap, can_tap
+from lockgate_proxy.upstream import Take, UpstreamError
 
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -26,7 +27,8 @@ class AiohttpAnswer:
     """
 
     __slots__ = (
-        "_connection", "_content", "_framed", "_idle", "_keeper", "_length", "_lost", "_protocol", "_timer", "_waiting",
+        "_connection", "_content", "_framed", "_idle", "_keeper", "_length", "_lost", "_protocol", "_tap",
+        "_timer", "_waiting",
         "headers", "status",
     )  # fmt: skip
 
@@ -50,6 +52,7 @@ class AiohttpAnswer:
         self._waiting = 0.0  # since when somebody waits for the next piece; 0 if nobody does
         self._timer: asyncio.TimerHandle | None = None
         self._lost: asyncio.Future[None] | None = None
+        self._tap: Tap | None = None
         known = message.headers
         length = known.get("Content-Length", "")
         self._length = int(length) if length.isdecimal() else 0
@@ -57,17 +60,24 @@ class AiohttpAnswer:
         if keeper is None:
             content.on_eof(self._whole)
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, take: Take | None = None) -> AsyncGenerator[bytes, None]:
         content = self._content
-        clock = asyncio.get_running_loop().time
+        loop = asyncio.get_running_loop()
+        clock = loop.time
+        tapped = take is not None and can_tap()
         try:
             if not content.is_eof():
                 self._watch()
             while True:
                 self._waiting = clock()
-                piece = await content.readany()
+                if tapped:
+                    assert take is not None
+                    self._tap = Tap(content, take, loop=loop)
+                    piece = await self._tap.next()
+                else:
+                    piece = await content.readany() or None
                 self._waiting = 0.0
-                if not piece:
+                if piece is None:
                     break
                 yield piece
             self._check_end()
@@ -78,6 +88,7 @@ class AiohttpAnswer:
             raise
         finally:
             self._unwatch()
+            self._tap = None
 
     async def read(self, limit: int) -> bytes:
         pieces: list[bytes] = []
@@ -163,7 +174,8 @@ class AiohttpAnswer:
 
     def _on_idle(self) -> None:
         loop = asyncio.get_running_loop()
-        left = self._waiting + self._idle - loop.time() if self._waiting else self._idle
+        since = max(self._waiting, self._tap.since) if self._tap is not None else self._waiting
+        left = since + self._idle - loop.time() if self._waiting else self._idle
         if left > 0:
             self._timer = loop.call_later(left, self._on_idle)
         else:

@@ -35,7 +35,7 @@ class _HeadTooLargeError(Exception):
 
 class Connection(HttpToolsProtocol):
     """To be given to uvicorn as `http`. Applications find it as `scope["extensions"][SERVER]`, and may ask more of it
-    than of ASGI: to be told when the client has `gone`, and to `respond` at once."""
+    than of ASGI: to be told when the client has `gone`, to `respond` at once, and to `write` a part of a stream where it is `ready`."""
 
     max_head = MAX_HEAD
     patience = PATIENCE
@@ -89,6 +89,21 @@ class Connection(HttpToolsProtocol):
         cycle.response_complete = True
         cycle.message_event.set()
         cycle.on_response()
+
+    def ready(self) -> bool:
+        """Whether a part of a streamed body can be written without waiting: its head has gone, and the client is there
+        and keeps up. Otherwise ASGI's `send` is the way."""
+        cycle = self._running
+        return (
+            cycle is not None
+            and cycle.chunked_encoding is True
+            and cycle.response_started
+            and not (self.flow.write_paused or cycle.disconnected or cycle.response_complete)
+        )
+
+    def write(self, part: bytes) -> None:
+        """Write a part that is not empty, as one chunk."""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
 
     def data_received(self, data: bytes) -> None:
         self._began = False

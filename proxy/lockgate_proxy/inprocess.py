@@ -26,7 +26,7 @@ from lockgate.verdict import Verdict
 from lockgate_proxy.admit import Scope
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.routes import Handler
-from lockgate_proxy.upstream import Answer, UpstreamError
+from lockgate_proxy.upstream import Answer, Take, UpstreamError
 from lockgate_proxy.visit import Context
 
 Perform = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -101,7 +101,7 @@ class _OwnAnswer:
         self._owner = owner
         self._pieces = pieces
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, take: Take | None = None) -> AsyncGenerator[bytes, None]:  # noqa: ARG002 - need not be asked
         following: Any = anext if hasattr(self._pieces, "__anext__") else next
         while (piece := await self._owner.attempt(lambda: following(self._pieces, None))) is not None:
             yield piece

@@ -78,6 +78,11 @@ class Splitter:
         self._start = True  # nothing was cut off yet: a byte-order mark may come
         self._after_cr = False  # the last event ended with a bare CR: an LF right after it belongs to that line end
 
+    @property
+    def between(self) -> bool:
+        """Nothing is held, and what comes next is the beginning of an event."""
+        return not (self._buffer or self._start or self._after_cr)
+
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes."""
         held = self._buffer

@@ -181,7 +181,7 @@ def _odd(reading: EventReading, where: str, value: Any, choice: int, channel: st
         return
     found = Reading()
     read_odd(found, "", value, role="assistant", kind=kind, choice=choice)
-    _add_whole(reading, where, found, choice, channel)
+    _add_found(reading, where, found, choice, channel)
     for _ in found.unknown:
         _unread(reading, channel)
 
@@ -194,14 +194,18 @@ def _whole(
         return
     found = Reading()
     read_strings(found, "", value, role="assistant", kind="text", plain=plain)
-    _add_whole(reading, where, found, choice, channel)
+    _add_found(reading, where, found, choice, channel, whole=True)
 
 
-def _add_whole(reading: EventReading, where: str, found: Reading, choice: int, channel: str) -> None:
+def _add_found(
+    reading: EventReading, where: str, found: Reading, choice: int, channel: str, *, whole: bool = False
+) -> None:
     """Each of such strings is a channel of its own."""
     for segment in found.segments:
         name = f"{channel}{segment.where}"
-        delta = Delta(choice, name, f"{where}{segment.where}", segment.kind, segment.text, fixed=segment.fixed)
+        delta = Delta(
+            choice, name, f"{where}{segment.where}", segment.kind, segment.text, fixed=segment.fixed, whole=whole
+        )
         reading.deltas.append(delta)
 
 
