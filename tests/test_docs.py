@@ -30,6 +30,7 @@ from lockgate.policy.load import load_policy, load_suite
 from lockgate.policy.schema import Policy, Rule, Then
 from lockgate.policy.suite import Case, Expect
 from lockgate_proxy.cli import main, parser
+from lockgate_proxy.effective import read_effective
 from lockgate_proxy.settings import Settings
 from pages import ROOT, Block
 
@@ -110,6 +111,14 @@ def test_policies_load(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyP
         plan = compile_policy(load_policy(tmp_path / name.replace("_test", "")))
         result = asyncio.run(run_suite(plan, load_suite(tmp_path / name)))
         assert result.passed, [case for case in result.cases if case.status != "PASS"]
+
+
+@pytest.mark.parametrize("block", [b for b in pages.all_blocks("yaml") if b.info == "settings"], ids=str)
+def test_settings_files_name_settings(block: Block, tmp_path: Path) -> None:
+    (tmp_path / "keys.jsonl").touch()
+    (tmp_path / "lockgate.yaml").write_text(block.text, encoding="utf-8")
+    found = read_effective({}, {}, tmp_path / "lockgate.yaml")
+    assert any(origin != "default" for origin in found.origins.values())
 
 
 # --- Shell -----------------------------------------------------------------------------------------------------------
@@ -213,8 +222,10 @@ def subparsers() -> dict[str, argparse.ArgumentParser]:
 def test_every_option_of_a_command_is_on_its_page(name: str) -> None:
     text = pages.section("docs/commands.md", f"lockgate {name}")
     known = {option for action in subparsers()[name]._actions for option in action.option_strings} - {"-h", "--help"}
-    if name == "serve":
-        known &= {"--policy", "--upstream"}  # the others are settings, with a page of their own
+    if name in {"serve", "settings"}:
+        known &= (
+            {"--policy", "--upstream", "--config", "--json"} if name == "serve" else {"--json"}
+        )  # the others are settings, with a page of their own
     assert known <= set(re.findall(r"--[a-z-]+", text)), name
 
 
