@@ -184,7 +184,9 @@ def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: i
             shaped = broken == 1 and alone and len(sizes) > 2 and tuple(sizes) in _CARD_SHAPES
         else:
             opens = left == 0 or "\n" in gaps[left - 1]
-            shaped = shaped or (opens and (right == len(groups) - 1 or "\n" in gaps[right]))
+            closes = right == len(groups) - 1 or "\n" in gaps[right]
+            # One digit by itself among longer groups numbers something: a version, a column.
+            shaped = shaped or (opens and closes and (1 not in sizes or set(sizes) == {1}))
         if shaped and not _fraction(gaps, left, right) and card_number(digits):
             return right
     return -1

@@ -17,7 +17,7 @@ BEHIND_A_WORD = 0.9
 _SEPARATORS = " .-/"
 _STANDS_FOR = {"d": "[0-9]", "A": "[A-Z]", "x": "[0-9A-Z]"}
 _PART = re.compile(r"\[[^\]]*\]|\(\?:|\{[0-9,]+\}|.")
-_SPACES = r"[ \t\n:=#\"'.,()\[\]*|>\-]"
+_SPACES = r"[ \t\n:=#\"'.()\[\]*|>]"
 AFTER = (
     rf"(?:[ _\-]?(?:number|numero|nummer|numer|num|no|nr|id|code|card)|号码|号|番号|번호){{0,2}}{_SPACES}{{0,8}}"
     r"(?:(?:is|was|ist|est|es|e|er|jest)[ :\"']{1,3})?"

@@ -14,6 +14,7 @@ from lockgate.detectors import secrets_checks as check
 from lockgate.detectors.checks import ESCAPE, opening
 from lockgate.detectors.protocol import MAX_WIDTH, PatternDetector, PatternSpec, Spans
 from lockgate.detectors.secrets_table import (
+    ENCODED_KEY_BLOCK,
     JWT,
     KEY_BLOCK,
     KEYS,
@@ -74,12 +75,17 @@ def _specs(kinds: frozenset[str]) -> Iterable[PatternSpec]:
         yield PatternSpec(JWT, ESCAPE + WEB_TOKEN, max_width=LONG, validate=partial(_key, _WEB_TOKEN))
     if PRIVATE_KEY in kinds:
         yield PatternSpec(PRIVATE_KEY, ESCAPE + KEY_BLOCK, max_width=LONG, validate=check.key_block)
+        yield PatternSpec(
+            PRIVATE_KEY, ESCAPE + ENCODED_KEY_BLOCK, max_width=LONG, validate=partial(_key, _ENCODED_KEY_BLOCK)
+        )
 
 
 def _width(row: Key | Named) -> int:
     return LONG if ",}" in row.regex else MAX_WIDTH
 
 
+_ADDRESS = frozenset("@:/&?")
+_ENCODED_KEY_BLOCK = Key(PRIVATE_KEY, ENCODED_KEY_BLOCK, check.encoded_key_block)
 _WEB_TOKEN = Key(JWT, WEB_TOKEN, check.web_token)
 
 
@@ -96,6 +102,8 @@ def _named(row: Named, recognised: Callable[[str], bool], text: str, start: int,
     if not row.fixed:
         end = check.trimmed(text, start, end)
     value = text[start:end]
+    if value[:1] in _ADDRESS and text[start - 1 : start] == ">":
+        return ()  # "<user>:<password>@host"
     # A key that its own form gives away is one finding, not two.
     return ((start, end),) if row.check(value) and not recognised(value) else ()
 
