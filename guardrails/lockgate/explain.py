@@ -40,15 +40,18 @@ class Recorded:
     events: Sequence[bytes] | None = None
 
 
-async def explain(plan: Plan, recorded: Recorded, *, tags: Sequence[str] = (), text: bool = False) -> Report:
-    """The report. Raises WireError for what is no chat request, answer or event."""
+async def explain(
+    plan: Plan, recorded: Recorded, *, tags: Sequence[str] = (), tenant: str = "", text: bool = False
+) -> Report:
+    """The report. `tags` and `tenant` are what the proxy would know of the client. Raises WireError for what is no chat
+    request, answer or event."""
     report: Report = {"policy": _policy(plan), "rules": [_rule(rule) for rule in _rules(plan)]}
-    exchange = Exchange(new_id(), "chat", Subject(tags=tuple(tags)))
+    exchange = Exchange(new_id(), "chat", Subject(tags=tuple(tags), tenant=tenant))
     goes = True
     if recorded.request is not None:
         document = parse(recorded.request)
         reading = ChatLens().read_request(document)
-        exchange.subject = replace(reading.subject, tags=tuple(tags))
+        exchange.subject = replace(reading.subject, tags=tuple(tags), tenant=tenant)
         exchange.stream, exchange.choices = reading.stream, reading.choices
         verdict = await Passage(plan, exchange).prompt(reading)
         goes = not _stopped(verdict)

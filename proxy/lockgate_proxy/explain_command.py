@@ -27,6 +27,7 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", action="store_true", help="show the texts, and what was found in them")
     parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag of the exchange; repeatable")
+    parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the exchange")
 
 
 def run_explain(given: argparse.Namespace) -> int:
@@ -35,7 +36,7 @@ def run_explain(given: argparse.Namespace) -> int:
     body = _read(given.file)
     recorded = read_recording(name, body)
     try:
-        report = asyncio.run(explain(plan, recorded, tags=given.tag, text=given.text))
+        report = asyncio.run(explain(plan, recorded, tags=given.tag, tenant=given.tenant, text=given.text))
     except WireError as error:
         raise placed(error, name, body) from None
     shown, colour = style(sys.stdout, os.environ)

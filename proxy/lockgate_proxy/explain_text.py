@@ -154,7 +154,9 @@ def _classes(rules: Sequence[Mapping[str, Any]], pen: _Pen) -> Iterator[str]:
         held = rule["stream"]
         most = f", {held['characters']} characters at most" if held["characters"] else ""
         after = "; comes after the text" if held["class"] == "after" else ""
-        yield f"  {rule['rule'].ljust(width)}  {held['class'].ljust(6)}  {_HOLDS[held['holds']]}{most}{after}"
+        what = f"{_HOLDS[held['holds']]}{most}{after}"
+        place = f"  {pen(rule['at'], 'dim')}" if rule["at"] else ""
+        yield f"  {rule['rule'].ljust(width)}  {held['class'].ljust(6)}  {what}{place}"
     if not streamed:
         yield pen("  none looks at answers", "dim")
 

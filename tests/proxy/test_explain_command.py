@@ -72,14 +72,14 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert json.loads(capsys.readouterr().out)["prompt"]["result"]["changed"] is False
 
 
-def test_tags_are_the_exchanges(asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_tags_and_tenant_are_the_exchanges(asked: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     policy = tmp_path / "p.yaml"
     policy.write_text(
         "version: 1\nname: p\nrules:\n  - id: night\n    side: prompt\n"
-        "    when: request.tags.exists(t, t == 'night')\n    then: refuse\n",
+        "    when: request.tags.exists(t, t == 'night') || request.tenant == 'acme'\n    then: refuse\n",
         encoding="utf-8",
     )
-    for tags, action in (([], "allow"), (["--tag", "night"], "refuse")):
+    for tags, action in (([], "allow"), (["--tag", "night"], "refuse"), (["--tenant", "acme"], "refuse")):
         assert main(["explain", str(policy), asked, *tags]) == OK
         assert json.loads(capsys.readouterr().out)["prompt"]["action"] == action
 

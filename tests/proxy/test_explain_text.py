@@ -46,7 +46,7 @@ def test_a_transcript() -> None:
         "  choice 0 ends as it came",
         "      the [WORDS] is out",
         "In a stream, each rule",
-        "  r0  span    holds back what may become a match, 8 characters at most",
+        "  r0  span    holds back what may become a match, 8 characters at most  t",
     ):
         assert line in shown.splitlines(), shown
 
