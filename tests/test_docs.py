@@ -166,7 +166,9 @@ def test_an_explanation_is_as_shown(page: str, monkeypatch: pytest.MonkeyPatch) 
     [block] = [block for block in pages.blocks(page) if block.info == "explain"]
     with redirect_stdout(io.StringIO()) as printed:
         assert main(["explain", "cards.yaml", "exchange.json"]) == 0
-    assert printed.getvalue() == block.text, block
+    # How much is held at which moment is the patterns' affair.
+    held = r"\d+ of them before the end; at most \d+ held back"
+    assert re.sub(held, "…", printed.getvalue()) == re.sub(held, "…", block.text), block
 
 
 def curl(words: list[str], address: str) -> None:

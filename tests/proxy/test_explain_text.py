@@ -46,7 +46,7 @@ def test_a_transcript() -> None:
         "  choice 0 ends as it came",
         "      the [WORDS] is out",
         "In a stream, each rule",
-        "  r0  span    holds back what may become a match, 8 characters at most  t",
+        "  r0  span    holds back what may become a match, 8 characters at most  demo",
     ):
         assert line in shown.splitlines(), shown
 
@@ -83,7 +83,7 @@ def test_a_transcript() -> None:
             Recorded(answer=answer("long")),
             [
                 "    TOO_LONG all of it    size, score 1.00, r0",
-                "  r0  after   holds nothing back; comes after the text",
+                "  r0  after   holds nothing back; comes after the text  t",
             ],
         ),
     ],
