@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -46,7 +46,9 @@ class _Answer:
     """The plain answer of the benchmarks, at hand."""
 
     status = 200
-    headers: ClassVar[Headers] = [(b"content-type", b"application/json")]
+
+    def __init__(self) -> None:
+        self.headers: Headers = [(b"content-type", b"application/json")]
 
     async def read(self, limit: int) -> bytes:
         del limit

@@ -1,9 +1,13 @@
-"""Tracing that keeps its spans, for tests."""
+"""Tracing that keeps its spans, and a collector of what is sent, for tests."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -47,3 +51,35 @@ class Traced:
 
 def attributes(span: ReadableSpan) -> Mapping[str, Any]:
     return dict(span.attributes or {})
+
+
+@dataclass
+class Collector:
+    """What a collector got: (path, body)."""
+
+    endpoint: str
+    came: list[tuple[str, bytes]] = field(default_factory=list)
+    status: int = 200
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            collector.came.append((self.path, body))
+            self.send_response(collector.status)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        collector = Collector(f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield collector
+        finally:
+            server.shutdown()
+            thread.join()

@@ -6,10 +6,6 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 
 import pytest
@@ -24,38 +20,7 @@ from lockgate.telemetry import names
 from lockgate.telemetry.export import Exporters, Periodic, as_otel, configure
 from lockgate.telemetry.metrics import Metrics, Usage
 from lockgate.telemetry.spans import Tracing
-
-
-@dataclass
-class Collector:
-    """What a collector got: (path, body)."""
-
-    endpoint: str
-    came: list[tuple[str, bytes]] = field(default_factory=list)
-    status: int = 200
-
-
-@contextmanager
-def collecting() -> Iterator[Collector]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            collector.came.append((self.path, body))
-            self.send_response(collector.status)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        collector = Collector(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield collector
-        finally:
-            server.shutdown()
-            thread.join()
+from tracing import collecting
 
 
 class TestWhatIsAskedFor:
