@@ -268,6 +268,7 @@ class TestMemory:
     @pytest.mark.parametrize("memory", [1 << 13, 1 << 15, 1 << 17])
     def test_at_load(self, monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
         monkeypatch.setattr(scanning, "_MEMORY", memory)
+        monkeypatch.setattr(scanning, "_LIVE_MEMORY", memory)
         rows = [PatternSpec(f"R{i}", f"{i}[a-f ]{{1,20}}[c-x ]{{1,20}}{i}") for i in range(40)]
         with pytest.raises(PatternError, match="memory"):
             Scanner(rows).ready()

@@ -20,6 +20,7 @@ from lockgate.detectors.checks import ESCAPE, card_number, closed, opening, soci
 from lockgate.detectors.pii_phone import phone_specs
 from lockgate.detectors.pii_table import IDENTITY
 from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans
+from lockgate.detectors.views import ENCODED, Decoded, seen_in
 
 KIND = "pii"
 
@@ -53,7 +54,7 @@ class PiiConfig(BaseModel):
     out.
 
     `phone_regions`: the countries (ISO 3166-1, two letters) whose national ways to write a phone number are known;
-    numbers with a + are found for all.
+    numbers with a + are found for all. `views`: the disguises in which they are looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -61,6 +62,7 @@ class PiiConfig(BaseModel):
     kinds: tuple[PiiKind, ...] | None = Field(default=None, min_length=1)
     min_score: float = Field(default=0.5, ge=0, le=1)
     phone_regions: tuple[Region, ...] = ("US",)
+    views: tuple[Decoded, ...] = ENCODED
 
 
 def build(config: PiiConfig) -> PatternDetector:
@@ -69,8 +71,8 @@ def build(config: PiiConfig) -> PatternDetector:
     kinds = frozenset(kind for name in named for kind in GROUPS.get(name, (name,)))
     rows = [*_SPECS, *pii_numbers.specs(), *pii_context.SPECS, *pii_crypto.SPECS, *pii_address.SPECS]
     rows += phone_specs(config.phone_regions) if "PHONE_NUMBER" in kinds else ()
-    specs = tuple(spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
-    return PatternDetector(KIND, specs, kinds)
+    specs = (spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
+    return PatternDetector(KIND, seen_in(specs, config.views), kinds)
 
 
 # E-mail addresses

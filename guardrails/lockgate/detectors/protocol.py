@@ -64,7 +64,8 @@ class PatternSpec:
     the finding's span, else the whole match is. Text is matched after folding (`normalise.py`): look-alike letters,
     accents, full-width forms and non-ASCII digits are plain ASCII by then, invisible characters are gone.
     `view="raw"` matches the text as it stands, and is only run over text that is not plain ASCII. `shipped` rows are
-    known to compile (a test compiles each), so their span form is made when it is first needed, not at load.
+    known to compile (a test compiles each), so their span form is made when it is first needed, not at load. `views`
+    are the disguises in which the row is looked for, by the names of `views.py`.
     """
 
     label: str
@@ -76,6 +77,7 @@ class PatternSpec:
     view: Literal["folded", "raw"] = "folded"
     expand: Expand | None = None
     shipped: bool = False
+    views: frozenset[str] = frozenset({"spaced", "tags"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from lockgate.detectors.regex_edges import ASCII_WORD, edge, settled, strip
-from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
+from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, Spelling, read
 from lockgate.errors import PatternError
 
 _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
@@ -32,7 +32,8 @@ _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": 
 class Prepared:
     """A pattern, ready to be written in its forms, each of which is written when it is first asked for. `width`: the most
     characters a match can have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against
-    Unicode's letters as well, which RE2 does not."""
+    Unicode's letters as well, which RE2 does not. `apart` is the same for a spelling in which signs
+    stand for letters: no word goes on there, and one letter at least is in the match."""
 
     node: Node
     head: str
@@ -42,6 +43,7 @@ class Prepared:
     right: bool
     captures: bool
     waits: bool
+    apart: tuple[bool, bool] | None = None
 
     @cached_property
     def full(self) -> str:
@@ -63,11 +65,17 @@ class Prepared:
 
 @lru_cache(maxsize=1024)  # the scanners of one policy share most of their rows
 def prepare(
-    pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True, peeks: bool = False
+    pattern: str,
+    *,
+    max_width: int,
+    ignore_case: bool = False,
+    folded: bool = True,
+    peeks: bool = False,
+    spelling: Spelling | None = None,
 ) -> Prepared:
     """Read `pattern` and write its forms. `peeks`: its matches are checked with the character behind them, which a
-    stream has to wait for. Raises PatternError for what can't be run in linear time or is too wide."""
-    node, flags = read(pattern, ignore_case=ignore_case, folded=folded)
+    stream has to wait for. `spelling`: its letters are written so. Raises PatternError for what can't be run in linear time or is too wide."""
+    node, flags = read(pattern, ignore_case=ignore_case, folded=folded, spelling=spelling)
     captures = _captures(node)
     if captures > 1:
         raise PatternError(
@@ -75,7 +83,8 @@ def prepare(
         )
     if _least(node) == 0:
         raise PatternError("the pattern can match nothing at all", hint="make at least one part of it necessary")
-    left, right, node = _edges(node)
+    signs = spelling == "leet"
+    left, right, node = _edges(node, bare=signs)
     cap = _cap(node, max_width)
     head = "(?" + ("i" if flags & re.IGNORECASE else "") + ("m" if flags & re.MULTILINE else "")
     return Prepared(
@@ -83,10 +92,11 @@ def prepare(
         head=head + ":",
         cap=cap,
         width=_width(node, cap),
-        left=left,
-        right=right,
+        left=left and not signs,
+        right=right and not signs,
         captures=captures == 1,
-        waits=right or peeks,
+        waits=right or peeks or signs,
+        apart=(left, right) if signs else None,
     )
 
 
@@ -102,16 +112,16 @@ def _captures(node: Node) -> int:
             return 0
 
 
-def _edges(node: Node) -> tuple[bool, bool, Node]:
+def _edges(node: Node, *, bare: bool) -> tuple[bool, bool, Node]:
     r"""Whether the pattern begins and ends with ``\b``, which is looked for when there is a match. RE2 is told of it only
-    beside an ASCII letter or digit, where it sees at least all that there are."""
+    beside an ASCII letter or digit, where it sees at least all that there are; not at all, if it is to be `bare`."""
     has = {False: False, True: False}
     for last in has:
-        bare = node
-        while (found := strip(bare, last=last))[0]:
-            has[last], bare = found
-        if edge(bare, last=last) != ASCII_WORD:
-            node = bare
+        stripped = node
+        while (found := strip(stripped, last=last))[0]:
+            has[last], stripped = found
+        if bare or edge(stripped, last=last) != ASCII_WORD:
+            node = stripped
     return has[False], has[True], settled(node)
 
 

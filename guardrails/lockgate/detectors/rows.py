@@ -13,9 +13,10 @@ from functools import lru_cache
 from lockgate.detectors import automaton
 from lockgate.detectors.automaton import Find, Pattern
 from lockgate.detectors.automaton import Spans as Found
-from lockgate.detectors.boundaries import Boundaries, is_boundary
+from lockgate.detectors.boundaries import Boundaries, is_boundary, is_word
 from lockgate.detectors.protocol import PatternSpec
 from lockgate.detectors.regex import Prepared, prepare
+from lockgate.detectors.regex_tree import Spelling
 from lockgate.errors import PatternError
 
 _ROW_MEMORY = 8 << 20
@@ -96,8 +97,8 @@ def _behind(encoded: bytes, begin: int, count: int) -> int:
     return begin + len(part.decode("utf-8", "ignore")[:count].encode())
 
 
-def compiled_row(index: int, spec: PatternSpec) -> Row:
-    """The row, ready. Raises PatternError, naming its label."""
+def compiled_row(index: int, spec: PatternSpec, spelling: Spelling | None = None) -> Row:
+    """The row, ready; `spelling` is the one in which to look for it. Raises PatternError, naming its label."""
     folded = spec.view == "folded"
     try:
         form = prepare(
@@ -106,6 +107,7 @@ def compiled_row(index: int, spec: PatternSpec) -> Row:
             ignore_case=spec.ignore_case,
             folded=folded,
             peeks=spec.validate is not None,
+            spelling=spelling,
         )
         row = Row(index, spec, form)
         if not spec.shipped:
@@ -144,7 +146,7 @@ def spans(row: Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, in
         low, high = match[0]
         first, last = match[group]
         low, first, last, high = chars(low), chars(first), chars(last), chars(high)
-        if first < 0:
+        if first < 0 or (row.form.apart is not None and not _apart(row.form.apart, text, low, high)):
             found.append((low, high, low, low))
             continue
         if row.spec.validate is None:
@@ -155,6 +157,14 @@ def spans(row: Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, in
         if not accepted:
             found.append((low, high, low, low))
     return found
+
+
+def _apart(sides: tuple[bool, bool], text: str, low: int, high: int) -> bool:
+    """Whether no word goes on at these sides of a match, which has a letter in it."""
+    before, behind = text[max(low - 1, 0) : low], text[high : high + 1]
+    if (sides[0] and is_word(before)) or (sides[1] and is_word(behind)):
+        return False
+    return any(map(str.isalpha, text[low:high]))
 
 
 def _bounded(row: Row, text: str, encoded: bytes, position: int) -> Iterator[Found]:

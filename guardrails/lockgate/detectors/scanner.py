@@ -10,16 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from lockgate.detectors import automaton
 from lockgate.detectors.automaton import Find, Hits, Pattern
 from lockgate.detectors.protocol import Derived, PatternSpec
 from lockgate.detectors.rows import Row, compiled_row, spans
-from lockgate.detectors.views import VIEWS
+from lockgate.detectors.views import DEPTH, LONGEST, SPELLINGS, name_of, views
 from lockgate.errors import LockgateError, PatternError
 from lockgate.normalise import Folded, Unescaped, begun, last_visible, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
+_REACHES = (300, LONGEST // 2 + 2, LONGEST + 2)
+_LIVE_MEMORY = 64 << 20
+_TOGETHER = 100
+"""Rows whose unfinished ends are looked for together. At a text's end all of them may be unfinished in every possible
+way: an automaton for many more has no room for its states, and is a hundred times slower without."""
 
 
 class ScanError(LockgateError):
@@ -45,6 +51,13 @@ class Scan:
     cut: int
 
 
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Lists of `size` items; the last may be shorter."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
+
+
 class _Set:
     """The set of the rows of one view. Rows that are alike to it are in it once."""
 
@@ -65,14 +78,20 @@ class _Set:
 
 
 class Rows:
-    """All rows of a plan, compiled once; `scanner` gives scanners that look for some of them.
+    """All rows of a plan, compiled once; `scanner` gives scanners that look for some of them. `longest` is the most
+    characters that a disguised text may have.
 
     Raises PatternError, naming the row's label, for a pattern that can't be compiled.
     """
 
-    def __init__(self, specs: Sequence[PatternSpec]) -> None:
+    def __init__(self, specs: Sequence[PatternSpec], *, longest: int = LONGEST) -> None:
         self.specs = tuple(specs)
-        self.rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
+        asked = frozenset[str]().union(*(spec.views for spec in self.specs))
+        seen = [view for view in views(longest) if name_of(view) in asked]
+        self.rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *seen))]
+        self.rows += [
+            compiled_row(i, spec, spelling) for i, spec in enumerate(self.specs) for spelling in SPELLINGS & spec.views
+        ]
         try:
             self.folded = _Set([row for row in self.rows if row.spec.view == "folded"])
             self.raw = _Set([row for row in self.rows if row.spec.view == "raw"])
@@ -93,41 +112,55 @@ class _Wanted:
 
     __slots__ = ("_live", "_of", "_set", "reach", "rows")
 
-    def __init__(self, made: _Set, wanted: frozenset[int]) -> None:
+    def __init__(self, made: _Set, wanted: frozenset[int], views: frozenset[str]) -> None:
         self._set = made
         self._of: dict[int, list[Row]] = {}
         self.rows: list[Row] = []
         for entry, row in zip(made.entries, made.rows, strict=True):
-            if row.index in wanted or row.spec.expand is not None:
+            if row.index in wanted or (row.spec.expand is not None and name_of(row.spec) in views):
                 self._of.setdefault(entry, []).append(row)
                 self.rows.append(row)
-        self.reach = max(row.reach for row in self.rows) + 1
-        self._live: Find | None = None
+        self.reach = max((row.reach for row in self.rows), default=0) + 1
+        self._live: list[tuple[int, Find]] | None = None
 
     def hits(self, encoded: bytes) -> list[Row]:
         found = self._set.hits(encoded)
         return [row for hit in found for row in self._of.get(hit, ())] if found else []
 
-    def ready(self) -> Find:
-        """The automaton of unfinished ends, which only streams need. Raises PatternError."""
+    def ready(self) -> list[tuple[int, Find]]:
+        """The automata of unfinished ends, which only streams need, each with its reach. Raises PatternError."""
         if self._live is None:
-            forms = "|".join(dict.fromkeys(row.form.live for row in self.rows))
+            forms: dict[int, dict[str, None]] = {}
+            for row in self.rows:
+                # Narrow rows must not hold a text as long as wide ones do.
+                reach = next((most for most in _REACHES if row.reach < most), self.reach)
+                forms.setdefault(reach, {})[row.form.live] = None
             try:
-                self._live = Pattern(f"(?:{forms})", _MEMORY).match
+                self._live = [
+                    (reach, Pattern(f"(?:{'|'.join(some)})", _LIVE_MEMORY).match)
+                    for reach, alike in forms.items()
+                    for some in batched(alike, _TOGETHER)
+                ]
             except automaton.error:
                 raise _too_much() from None
         return self._live
 
     def live(self, text: str, encoded: bytes) -> int:
         """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
-        live = self._live or self.ready()
+        longest = 0
         if len(encoded) == len(text):
             tail = encoded[: -self.reach - 1 : -1]
+            for reach, live in self._live or self.ready():
+                match = live(tail, 0, min(reach, len(tail)))
+                if match is not None and match[0][1] > longest:
+                    longest = match[0][1]
+            return len(text) - longest
+        for reach, live in self._live or self.ready():
+            tail = text[: -reach - 1 : -1].encode("utf-8", "replace")
             match = live(tail, 0, len(tail))
-            return len(text) - match[0][1] if match is not None else len(text)
-        tail = text[: -self.reach - 1 : -1].encode("utf-8", "replace")
-        match = live(tail, 0, len(tail))
-        return len(text) - len(tail[: match[0][1]].decode()) if match is not None else len(text)
+            if match is not None:
+                longest = max(longest, len(tail[: match[0][1]].decode()))
+        return len(text) - longest
 
 
 class Scanner:
@@ -138,8 +171,9 @@ class Scanner:
         rows = specs if isinstance(specs, Rows) else Rows(specs)
         self.specs = rows.specs
         self.wanted = frozenset(range(len(self.specs)) if wanted is None else wanted)
-        self._folded = _Wanted(rows.folded, self.wanted)
-        self._raw = _Wanted(rows.raw, self.wanted)
+        views = frozenset[str]().union(*(self.specs[number].views for number in self.wanted))
+        self._folded = _Wanted(rows.folded, self.wanted, views)
+        self._raw = _Wanted(rows.raw, self.wanted, views)
         self.width = max(self._folded.reach, self._raw.reach)
 
     def ready(self) -> None:
@@ -216,32 +250,39 @@ class Scanner:
         for row in rows:
             for low, high, first, last in spans(row, view.text, view.encoded, begin):
                 if first == last:
-                    bounds.append((view.original(low), view.original_end(high)))
+                    if row.spec.expand is None:  # a view's check looks at its match's neighbours, not at its match
+                        bounds.append((view.original(low), view.original_end(high)))
                     continue
                 where = (view.original(first), view.original_end(last))
                 bounds.append((min(view.original(low), where[0]), max(view.original_end(high), where[1])))
                 if row.spec.expand is None:
                     found.append(Match(row.index, *where, too_wide=high - low > row.spec.max_width))
-                    continue
-                derived = row.spec.expand(view.text[first:last])
-                if derived is not None and derived.text:
-                    found.extend(self._derived(derived, view, first))
+                else:
+                    self._derived(row, view, first, last, (), found)
 
-    def _derived(self, derived: Derived, view: _View, offset: int) -> list[Match]:
-        """Read what a derived view says. One level deep: a view inside a view is not opened."""
-        encoded = derived.text.encode()
-        matches = []
-        ends = derived.ends
-        for row in self._folded.hits(encoded):
-            if row.spec.expand is not None:
+    def _derived(
+        self, row: Row, view: _View | _Inner, first: int, last: int, within: tuple[str, ...], found: list[Match]
+    ) -> None:
+        """Read what text[first:last] of a view says in another one. `within` are the views that it stands in."""
+        assert row.spec.expand is not None
+        derived = row.spec.expand(view.text[first:last])
+        if derived is None or not derived.text:
+            return
+        inner = _Inner(derived, view, first)
+        within = (*within, name_of(row.spec))
+        for hit in self._folded.hits(inner.encoded) if inner.text else ():
+            if hit.spec.expand is None and not hit.spec.views.issuperset(within):
                 continue
-            for low, high, first, last in spans(row, derived.text, encoded, 0):
-                if first == last:
+            if hit.spec.expand is not None and len(within) == DEPTH:
+                continue
+            for low, high, begin, end in spans(hit, inner.text, inner.encoded, 0):
+                if begin == end:
                     continue
-                end = ends[last - 1] if ends is not None else derived.starts[last - 1] + 1
-                span = view.original(offset + derived.starts[first]), view.original_end(offset + end)
-                matches.append(Match(row.index, *span, too_wide=high - low > row.spec.max_width))
-        return matches
+                if hit.spec.expand is not None:
+                    self._derived(hit, inner, begin, end, within, found)
+                    continue
+                span = inner.original(begin), inner.original_end(end)
+                found.append(Match(hit.index, *span, too_wide=high - low > hit.spec.max_width))
 
 
 class _Same:
@@ -267,6 +308,29 @@ class _Same:
 
 
 _View = Folded | Unescaped | _Same
+
+
+class _Inner:
+    """What a part of a view says in another one, folded, with the way back to the original text."""
+
+    __slots__ = ("_derived", "_offset", "_outer", "_view", "encoded", "text")
+
+    def __init__(self, derived: Derived, outer: _View | _Inner, offset: int) -> None:
+        encoded = plain(derived.text)
+        self._view = Folded(derived.text) if encoded is None else _Same(derived.text, encoded)
+        self._derived = derived
+        self._outer = outer
+        self._offset = offset
+        self.text = self._view.text
+        self.encoded = self._view.encoded
+
+    def original(self, index: int) -> int:
+        return self._outer.original(self._offset + self._derived.starts[self._view.original(index)])
+
+    def original_end(self, index: int) -> int:
+        starts, ends = self._derived.starts, self._derived.ends
+        last = self._view.original_end(index) - 1
+        return self._outer.original_end(self._offset + (starts[last] + 1 if ends is None else ends[last]))
 
 
 def _too_much() -> PatternError:

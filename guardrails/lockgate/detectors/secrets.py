@@ -25,6 +25,7 @@ from lockgate.detectors.secrets_table import (
     Key,
     Named,
 )
+from lockgate.detectors.views import ENCODED, Decoded, seen_in
 
 KIND = "secrets"
 LONG = 2048
@@ -45,18 +46,20 @@ class SecretsConfig(BaseModel):
     """`kinds`: the labels to look for, all if not given. `min_score`: rows below it are left out.
 
     A vendor's form scores 1.0 or a little less, a name before the value 0.9, a bare `password =` or `api_key =` 0.6.
+    `views`: the disguises in which they are looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     kinds: tuple[SecretKind, ...] | None = Field(default=None, min_length=1)
     min_score: float = Field(default=0.5, ge=0, le=1)
+    views: tuple[Decoded, ...] = ENCODED
 
 
 def build(config: SecretsConfig) -> PatternDetector:
     kinds = frozenset(LABELS if config.kinds is None else config.kinds)
     specs = (spec for spec in _specs(kinds) if spec.score >= config.min_score)
-    return PatternDetector(KIND, tuple(specs), kinds)
+    return PatternDetector(KIND, seen_in(specs, config.views), kinds)
 
 
 def _specs(kinds: frozenset[str]) -> Iterable[PatternSpec]:

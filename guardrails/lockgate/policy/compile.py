@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec
 from lockgate.detectors.scanner import Rows
+from lockgate.detectors.views import LONGEST, SHORTEST
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
 from lockgate.policy.conditions import Condition, compile_condition
@@ -34,6 +35,7 @@ from lockgate.policy.schema import Policy, Rule
 from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
+_MARGIN = 8  # characters that a stream must be able to hold besides a disguised text
 
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
@@ -47,7 +49,7 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
-    patterns = _Patterns(rules)
+    patterns = _Patterns(rules, policy.stream.max_hold)
     sides = {side: _side(side, rules, patterns) for side in SIDES}
     return Plan(
         policy=policy.name,
@@ -249,7 +251,7 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
 class _Patterns:
     """The pattern rows of all rules, compiled together, and the numbers of those of each detector."""
 
-    def __init__(self, rules: Sequence[PlannedRule]) -> None:
+    def __init__(self, rules: Sequence[PlannedRule], max_hold: int) -> None:
         asked: dict[PatternSpec, str] = {}
         detectors = {id(use.detector): (use.detector, rule) for rule in rules for use in rule.uses}
         for detector, rule in detectors.values():
@@ -257,7 +259,7 @@ class _Patterns:
                 for spec in detector.specs:
                     asked.setdefault(spec, rule.where)
         try:
-            self.rows = Rows(tuple(asked))
+            self.rows = Rows(tuple(asked), longest=min(LONGEST, max(SHORTEST, max_hold - _MARGIN)))
         except PatternError as error:
             label = error.problem.partition(":")[0]
             where = next((where for spec, where in asked.items() if spec.label == label), "")
