@@ -54,7 +54,8 @@ class _Answer:
         del limit
         return _SAID
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, take: object = None) -> AsyncGenerator[bytes, None]:
+        del take
         yield _SAID
 
     def close(self, abort: bool = True) -> None:
