@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 
@@ -181,7 +181,7 @@ class _Exchange:
                 self._told(verdict)
 
 
-class AsyncExchange(_Exchange, httpx2.AsyncByteStream):
+class AsyncExchange(_Exchange, httpx2.AsyncByteStream, AsyncIterator[bytes]):
     """One exchange on the caller's loop; itself the body of its answer."""
 
     _task: asyncio.Task[None]
@@ -217,13 +217,19 @@ class AsyncExchange(_Exchange, httpx2.AsyncByteStream):
             self._end()
         return message
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    def __aiter__(self) -> Self:
+        # No generator: those that are left at a [DONE] would be closed by the loop, each in the middle of another.
+        return self
+
+    async def __anext__(self) -> bytes:
         try:
-            while (message := await self._next()) is not None:
-                yield message["body"]
+            message = await self._next()
         except BaseException:
             await self.aclose()
             raise
+        if message is None:
+            raise StopAsyncIteration
+        return bytes(message["body"])
 
     async def aclose(self) -> None:
         self._over = True

@@ -222,6 +222,31 @@ async def test_fifty_threads_share_a_client() -> None:
     assert said == list(range(100))
 
 
+_STREAMING = """
+import asyncio, sys
+from openai import AsyncOpenAI
+from lockgate_proxy import guarded
+
+async def main():
+    client = guarded(AsyncOpenAI(base_url=sys.argv[1], api_key="k"), "permissive")
+    for _ in range(10):
+        async for chunk in await client.chat.completions.create(model="m", messages=[], stream=True):
+            pass
+
+asyncio.run(main())
+"""
+
+
+async def test_nothing_is_left_open_when_a_program_ends() -> None:
+    async with RawUpstream(replying(STREAM)) as upstream:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", _STREAMING, upstream.url],
+            timeout=60, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 _FORKING = """
 import os, sys
 from openai import OpenAI
