@@ -1,7 +1,8 @@
 """Street addresses by their grammar: a number, a kind of street, and what stands around them.
 
 In English and French the number comes first, elsewhere last. A row is found with its flat, its postcode and its town
-where they follow. A name of a street without a number is none.
+where they follow. A name of a street without a number is none. Words are written as they are after folding: without
+accents.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ _HOUSE = r"[0-9]{1,4} ?(?:[a-zA-Z]\b)?(?:-[0-9]{1,4})?"
 _GERMAN = (
     rf"(?:(?:{_NAME}[ \-]){{0,2}}[A-Z]?[a-z]{{2,24}}(?:straße|strasse|str\.|weg|allee|platz|gasse|damm|ufer|steig)|"
     rf"(?:{_NAME}[ \-]){{1,3}}(?:Straße|Strasse|Str\.|Weg|Allee|Platz|Gasse|Ring|Damm|Ufer)|"
-    rf"[A-Z][a-z]{{2,24}}(?:straat|laan|plein|gracht|kade|singel|dijk)) {_HOUSE}"
+    rf"(?:{_NAME} )?[A-Z][a-z]{{2,24}}(?:straat|laan|plein|gracht|kade|singel|dijk|vej|vagen|vegen|veien|gade|gata|gatan|katu)|"
+    rf"ul\. (?:{_NAME} ){{0,2}}{_NAME}) {_HOUSE}"
     rf"(?:{_COMMA}(?:(?:[ACD]H?-)?[0-9]{{4,5}}|[0-9]{{4}} ?[A-Z]{{2}}) {_TOWN})?"
 )
 _ROMANCE = (
