@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lockgate.policy.plan import Plan
     from lockgate_proxy.admit import Scope
     from lockgate_proxy.sse import Event
+    from lockgate_proxy.upstream import Take
     from lockgate_proxy.visit import Visit
 
 CHAT: Final = "chat"
@@ -164,17 +165,33 @@ class Seen:
 
     def events(self, events: Sequence[Event]) -> None:
         """Events of a streamed answer have come, and are looked at from now on."""
-        now = self._began_looking = time.perf_counter()
+        self._began_looking = time.perf_counter()
         for event in events:
             if event.data is not None:
-                if self._opening is None:
-                    self._opening = event.data
-                    self._first_chunk = now - (self._called or now)
-                self._last.append(event.data)
+                self._came(event.data)
 
     def looked(self) -> None:
         """Those events have been looked at."""
         self._looked += time.perf_counter() - self._began_looking
+
+    def watching(self, take: Take) -> Take:
+        """`take`, and what it takes is seen: each piece is one whole event as it came."""
+
+        def watched(piece: bytes) -> bytes | None:
+            self._began_looking = time.perf_counter()
+            left = take(piece)
+            if left is not piece:
+                self.looked()
+                self._came(piece)
+            return left
+
+        return watched
+
+    def _came(self, data: bytes) -> None:
+        if self._opening is None:
+            self._opening = data
+            self._first_chunk = self._began_looking - (self._called or self._began_looking)
+        self._last.append(data)
 
     def end(self, visit: Visit) -> None:
         """The exchange has ended, and its outcome, status and timings are known."""
@@ -282,7 +299,7 @@ class Seen:
         assert self._opening is not None
         for data in (self._opening, *self._last):
             try:
-                document = from_json(data, allow_inf_nan=True)
+                document = from_json(data.removeprefix(b"data:"))
             except ValueError:
                 continue  # [DONE], or what nobody can read
             self.answer(document)

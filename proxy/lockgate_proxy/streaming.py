@@ -114,13 +114,10 @@ async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release,
     try:
         async for piece in answer.chunks(_shortcut(visit, reader, release, writer)):
             events = reader.feed(piece) if piece else []
-            if release.waits:
-                leaving = await release.settle()
-            elif seen is None:
-                leaving = await _pass(events, release)
-            else:
+            if seen is not None:
                 seen.events(events)
-                leaving = await _pass(events, release)
+            leaving = await (release.settle() if release.waits else _pass(events, release))
+            if seen is not None:
                 seen.looked()
             await writer.write(leaving)
             if release.finished:
@@ -171,7 +168,7 @@ def _shortcut(visit: Visit, reader: _Reader, release: Release, writer: _Writer) 
             watch()
         return None
 
-    return take
+    return take if visit.seen is None else visit.seen.watching(take)
 
 
 async def _pass(events: list[Event], release: Release) -> list[bytes]:
