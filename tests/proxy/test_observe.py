@@ -14,12 +14,15 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from compiling import WORDS, plan_of
 from fakes import LAST_CHUNK, Script, chat_answer, chat_events, chunk, hangs, head, json_answer, replying, sends, until
 from lockgate import load_policy
+from lockgate.exchange import Exchange, Subject
+from lockgate.passage import Passage
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.telemetry import names
 from lockgate.telemetry.metrics import Labels, Metrics
 from lockgate.telemetry.names import Instrument
 from lockgate_proxy.observe import Peer, begin
+from lockgate_proxy.visit import Visit
 from proxied import CHAT, Proxy, proxied, request
 from tracing import Traced, attributes
 
@@ -329,19 +332,47 @@ class TestMetrics:
         assert seen.values(names.FAIL_OPEN) == {(other.policy, "rude"): 0}
 
 
+async def test_what_goes_by_the_short_way_is_seen() -> None:
+    events = chat_events("one ", "two ", "three ", "four ", "five ", "six")
+    usage = event({"id": "chatcmpl-fake", "choices": [], "usage": USAGE})
+
+    async def send(_: object) -> None:
+        """Nobody listens."""
+
+    async with observed(PLAN, FINE) as seen:
+        visit = Visit(seen.proxy.context, send, "01ID", CHAT)
+        visit.seen = mine = begin(visit, {"method": "POST", "headers": []}, "chat")
+        assert mine is not None
+        exchange = Exchange(id="01ID", dialect="chat", subject=Subject("m"), stream=True)
+        visit.passage = Passage(PLAN, exchange)
+        mine.call(visit, [], exchange)
+        left = b"data: "  # half of an event, which goes the long way
+        take = mine.watching(lambda piece: piece if piece == left else b"" if piece == usage else None)
+        assert [take(piece) for piece in (left, *events[:-1], usage, events[-1])] == [
+            left, *(None for _ in events[:-1]), b"", None,
+        ]  # fmt: skip
+        visit.outcome = "answered"
+        mine.end(visit)
+    shown = attributes(seen.traced.by_name[CALL])
+    assert shown[names.FINISH_REASONS] == ("stop",)
+    assert shown[names.OUTPUT_TOKENS] == 7
+    assert shown[names.RESPONSE_ID] == "chatcmpl-fake"
+    assert ("first_chunk",) in seen.values(names.STATION)
+
+
 async def test_off_nothing_is_made() -> None:
     async with proxied(PLAN, FINE) as proxy:
         context = proxy.context
         assert context.metrics is None
         assert not context.tracing.on
 
-        class Visit:
+        class Curt:
             """A visit that nothing may be asked of, but whether somebody wants to know."""
 
             def __init__(self) -> None:
                 self.context = context
 
-        assert begin(Visit(), {}) is None  # type: ignore[arg-type]
+        assert begin(Curt(), {}) is None  # type: ignore[arg-type]
         await proxy.chat("hello")
 
 
