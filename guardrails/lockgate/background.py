@@ -17,7 +17,8 @@ class Background:
     def __init__(self) -> None:
         self._abandoned: list[object] = []  # a child's copy of the loop shares what the parent's waits on: never closed
         self._reset()
-        os.register_at_fork(after_in_child=self._reset)
+        if hasattr(os, "register_at_fork"):  # not where nothing forks
+            os.register_at_fork(after_in_child=self._reset)
 
     def _reset(self) -> None:
         # The lock too: another thread may have held it at the fork, and is not here to let it go.
