@@ -105,7 +105,7 @@ def _captures(node: Node) -> int:
         case Capture(item):
             return 1 + _captures(item)
         case Seq(items) | Alt(items):
-            return sum(map(_captures, items))
+            return sum(_captures(item) for item in items if type(item) is not Char)
         case Repeat(item):
             return _captures(item)
         case _:
@@ -134,7 +134,7 @@ def _width(node: Node, cap: int) -> int:
         case Capture(item):
             return _width(item, cap)
         case Seq(items):
-            return sum(_width(item, cap) for item in items)
+            return sum(1 if type(item) is Char else _width(item, cap) for item in items)
         case Alt(items):
             return max((_width(item, cap) for item in items), default=0)
         case Repeat(item, low, high):
@@ -151,7 +151,7 @@ def _least(node: Node) -> int:
         case Capture(item):
             return _least(item)
         case Seq(items):
-            return sum(map(_least, items))
+            return sum(1 if type(item) is Char else _least(item) for item in items)
         case Alt(items):
             return min(map(_least, items), default=0)
         case Repeat(item, low):
@@ -161,7 +161,7 @@ def _least(node: Node) -> int:
 def _unbounded(node: Node) -> bool:
     match node:
         case Seq(items) | Alt(items):
-            return any(map(_unbounded, items))
+            return any(_unbounded(item) for item in items if type(item) is not Char)
         case Capture(item):
             return _unbounded(item)
         case Repeat(item, high=high):
@@ -222,7 +222,10 @@ def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
             inner = _emit(item, cap, reverse=reverse)
             return f"(?:{inner})" if reverse or cap is None else f"({inner})"
         case Seq(items):
-            return "".join(_emit(i, cap, reverse=reverse) for i in (reversed(items) if reverse else items))
+            return "".join(
+                i.re2 if type(i) is Char else _emit(i, cap, reverse=reverse)
+                for i in (reversed(items) if reverse else items)
+            )
         case Alt(items):
             return "(?:" + "|".join(_emit(i, cap, reverse=reverse) for i in items) + ")"
         case Repeat(item, low, high):

@@ -51,7 +51,10 @@ def edge(node: Node, *, last: bool, outside: Edge = UNKNOWN) -> Edge:
             return found if low else _either(found, outside)
         case Seq(items):
             found = outside
-            for item in items if last else reversed(items):
+            ordered = items if last else items[::-1]
+            # A character hides what lies behind it.
+            first = max((i for i, item in enumerate(ordered) if type(item) is Char), default=0)
+            for item in ordered[first:]:
                 found = edge(item, last=last, outside=found)
             return found
 
@@ -120,7 +123,7 @@ def _asserts(node: Node) -> bool:
         case At():
             return True
         case Seq(items) | Alt(items):
-            return any(map(_asserts, items))
+            return any(_asserts(item) for item in items if type(item) is not Char)
         case Capture(item) | Repeat(item):
             return _asserts(item)
         case _:

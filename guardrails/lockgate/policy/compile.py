@@ -270,8 +270,20 @@ class _Patterns:
             for key, (detector, _) in detectors.items()
         }
 
-    def of(self, use: Use) -> Sequence[int]:
-        return self._of[id(use.detector)]
+        self._sweeps: dict[tuple[str, ...], Sweep | None] = {}
+
+    def sweep(self, rules: Sequence[PlannedRule]) -> Sweep | None:
+        """The rows that these rules ask for: one sweep for the same rules."""
+        key = tuple(rule.id for rule in rules)
+        if key not in self._sweeps:
+            asked: dict[int, list[Asked]] = {}
+            for rule in rules:
+                for use in rule.uses:
+                    for number in self._of[id(use.detector)]:
+                        asked.setdefault(number, []).append(Asked(rule, use.kind))
+            who = tuple(tuple(asked.get(number, ())) for number in range(len(self.rows.specs)))
+            self._sweeps[key] = Sweep(self.rows.scanner(asked), who) if asked else None
+        return self._sweeps[key]
 
 
 def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan:
@@ -299,9 +311,9 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], patterns: _Patterns) -> Lo
     whole = tuple(pair for pair in coded if pair not in windowed)
     return Look(
         rules=rules,
-        patterns=_sweep(rules, patterns),
-        acting=_sweep(acting, patterns, streams=streams),
-        watching=_sweep(watching, patterns, streams=streams),
+        patterns=patterns.sweep(rules),
+        acting=_ready(patterns.sweep(acting), rules[0].where) if streams else patterns.sweep(acting),
+        watching=_ready(patterns.sweep(watching), rules[0].where) if streams else patterns.sweep(watching),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
@@ -309,20 +321,11 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], patterns: _Patterns) -> Lo
     )
 
 
-def _sweep(rules: Sequence[PlannedRule], patterns: _Patterns, *, streams: bool = False) -> Sweep | None:
-    asked: list[list[Asked]] = [[] for _ in patterns.rows.specs]
-    for rule in rules:
-        for use in rule.uses:
-            for number in patterns.of(use):
-                asked[number].append(Asked(rule, use.kind))
-    wanted = [number for number, who in enumerate(asked) if who]
-    if not wanted:
-        return None
-    scanner = patterns.rows.scanner(wanted)
-    if streams and not all(patterns.rows.specs[number].shipped for number in wanted):
-        # Those that are shipped are known to fit, and need not be ready before the first stream.
+def _ready(sweep: Sweep | None, where: str) -> Sweep | None:
+    """Rows that are shipped are known to fit, and need not be ready before the first stream; others must be."""
+    if sweep is not None and not all(sweep.scanner.specs[number].shipped for number in sweep.scanner.wanted):
         try:
-            scanner.ready()
+            sweep.scanner.ready()
         except PatternError as error:
-            raise error.at(rules[0].where) from None
-    return Sweep(scanner, tuple(map(tuple, asked)))
+            raise error.at(where) from None
+    return sweep
