@@ -7,7 +7,7 @@ import pytest
 from aiohttp import StreamReader
 from aiohttp.base_protocol import BaseProtocol
 
-from fakes import LAST_CHUNK, RawUpstream, chunk, head, sends
+from fakes import LAST_CHUNK, RawUpstream, chunk, hangs, head, sends
 from lockgate_proxy.client import AiohttpUpstream
 from lockgate_proxy.tap import Tap, can_tap
 from lockgate_proxy.upstream import Take, UpstreamError
@@ -124,3 +124,13 @@ async def test_a_cut_within_what_is_taken() -> None:
     async with RawUpstream(sends(head(), chunk(b"a"), chunk(b"b"), b"5\r\nx")) as upstream:
         with pytest.raises(UpstreamError, match="within its answer"):
             await read(upstream, take)
+
+
+async def test_silence_is_counted_from_the_last_piece_that_was_taken() -> None:
+    take = _Taker(lambda _: True)
+    async with RawUpstream(hangs(head(), chunk(b"a"), chunk(b"b"))) as upstream:
+        client = AiohttpUpstream(upstream.url, timeout=5, idle_timeout=0.03)
+        answer = await client.open("POST", "/v1/x", [], b"{}")
+        with pytest.raises(UpstreamError, match="fell silent"):
+            assert [piece async for piece in answer.chunks(take)] == []
+        await client.close()
