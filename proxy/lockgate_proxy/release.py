@@ -30,6 +30,8 @@ from lockgate_proxy.sse import DONE, Event, data_event
 WITHHELD = "withheld: came after its choice had ended"
 MAX_WAITING = 16 * 1024 * 1024
 """Most bytes of events that wait, unless said otherwise."""
+BESIDE_DATA = "skipped: lines of events that are not their data"
+_LINES = "#lines"
 _NO_WORDS = b'{"message":"The upstream failed.","type":"upstream_error","param":null,"code":null}'
 
 
@@ -87,11 +89,13 @@ class Release:
     def add_now(self, event: Event) -> list[bytes] | None:
         """Take one event. None: there is something to wait for, and `settle()` gives what may leave."""
         if not event.data:
+            self._note_lines(event)
             return self._bounded(self._let(Held(event)))
         passed = self.pass_by(event.raw)
         if passed is not None or self.waits:
             return passed
         self._smooth = False
+        self._note_lines(event)
         if event.done:
             self._pending = Taken(Held(event), [])
             return None
@@ -191,6 +195,10 @@ class Release:
         if document and not self._seen.get("id"):
             self._seen = document
         return document, reading
+
+    def _note_lines(self, event: Event) -> None:
+        if event.has_more:
+            self._stream.skip({_LINES: BESIDE_DATA}, [])
 
     def _unreadable(self, data: bytes) -> EventReading:
         """The policy's `unknown:` judges it, and its rules see its bare text."""

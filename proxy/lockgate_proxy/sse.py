@@ -55,6 +55,13 @@ class Event:
         return self.data is not None and self.data.startswith(b"[DONE]")
 
     @property
+    def has_more(self) -> bool:
+        """Whether it has other lines than data: comments, names, ids."""
+        if self.data is not None and len(self.raw) == len(self.data) + 8 and not self.lead:
+            return False  # nearly every event
+        return any(field != b"data" for field, _ in _fields(self.raw[self.lead :]))
+
+    @property
     def name(self) -> bytes:
         """What the `event` field says; empty if there is none."""
         found = b""
