@@ -8,10 +8,12 @@ import json
 
 import pytest
 
+from lockgate.detectors.scanner import Scanner
 from lockgate.detectors.secrets import SecretsConfig, build
 from looking import Looker
 
 LOOK = Looker(build(SecretsConfig()))
+LOOK_WIDE = Scanner(LOOK.detector.specs)
 
 VALUE = "tQ7xV2mK9" + "pLw4Rb8z"
 HEX_32 = "3f9a1c7e5b2d8046" + "a9c4e1f7b3d52860"
@@ -150,6 +152,14 @@ def test_a_service_account() -> None:
 def test_a_kubeconfig() -> None:
     text = f"users:\n- name: admin\n  user:\n    client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t\n    client-key-data: {PEM}\n"
     assert LOOK(text) == [("PRIVATE_KEY", PEM)]
+    assert Looker(build(SecretsConfig(views=())))(text) == [("PRIVATE_KEY", PEM)]
+
+
+def test_a_long_private_key_in_base64() -> None:
+    """Longer than what is decoded, and cut at the row's width."""
+    block = "-----BEGIN PRIVATE KEY-----\n" + "\n".join([(VALUE * 4)[:64]] * 26)
+    found = LOOK_WIDE.scan("key: " + base64.b64encode(block.encode()).decode()).matches
+    assert [(match.start, match.too_wide) for match in found] == [(5, True)]
 
 
 @pytest.mark.parametrize(

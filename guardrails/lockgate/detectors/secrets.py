@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from typing import Annotated
 
@@ -25,7 +25,7 @@ from lockgate.detectors.secrets_table import (
     Key,
     Named,
 )
-from lockgate.detectors.views import ENCODED, Decoded, seen_in
+from lockgate.detectors.views import ENCODED, LONGEST, Decoded, seen_in
 
 KIND = "secrets"
 LONG = 2048
@@ -58,11 +58,11 @@ class SecretsConfig(BaseModel):
 
 def build(config: SecretsConfig) -> PatternDetector:
     kinds = frozenset(LABELS if config.kinds is None else config.kinds)
-    specs = (spec for spec in _specs(kinds) if spec.score >= config.min_score)
+    specs = (spec for spec in _specs(kinds, config.views) if spec.score >= config.min_score)
     return PatternDetector(KIND, seen_in(specs, config.views), kinds)
 
 
-def _specs(kinds: frozenset[str]) -> Iterable[PatternSpec]:
+def _specs(kinds: frozenset[str], views: Sequence[Decoded]) -> Iterable[PatternSpec]:
     for key in KEYS:
         if key.label in kinds:
             yield PatternSpec(
@@ -78,9 +78,9 @@ def _specs(kinds: frozenset[str]) -> Iterable[PatternSpec]:
         yield PatternSpec(JWT, ESCAPE + WEB_TOKEN, max_width=LONG, validate=partial(_key, _WEB_TOKEN))
     if PRIVATE_KEY in kinds:
         yield PatternSpec(PRIVATE_KEY, ESCAPE + KEY_BLOCK, max_width=LONG, validate=check.key_block)
-        yield PatternSpec(
-            PRIVATE_KEY, ESCAPE + ENCODED_KEY_BLOCK, max_width=LONG, validate=partial(_key, _ENCODED_KEY_BLOCK)
-        )
+        # A shorter one is found in the view that decodes it.
+        validate = partial(_encoded, LONGEST if "base64" in views else 0)
+        yield PatternSpec(PRIVATE_KEY, ESCAPE + ENCODED_KEY_BLOCK, max_width=LONG, validate=validate)
 
 
 def _width(row: Key | Named) -> int:
@@ -97,6 +97,10 @@ def _key(row: Key, text: str, start: int, end: int) -> Spans:
     if first < 0 or (row.fixed and not check.fixed(text, end)):
         return ()
     return ((first, end),) if row.check(text[first:end]) else ()
+
+
+def _encoded(longest: int, text: str, start: int, end: int) -> Spans:
+    return [span for span in _key(_ENCODED_KEY_BLOCK, text, start, end) if span[1] - span[0] > longest]
 
 
 def _named(row: Named, recognised: Callable[[str], bool], text: str, start: int, end: int) -> Spans:

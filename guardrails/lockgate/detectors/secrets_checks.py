@@ -61,6 +61,11 @@ def varied(key: str) -> bool:
     return entropy(key) >= 2.8
 
 
+def dense(key: str) -> bool:
+    """As many kinds of characters as chance gives a long key, and base64 of an image or a program has not."""
+    return entropy(key) >= 4.8 and random(key)
+
+
 def bot_token(key: str) -> bool:
     """A Discord token begins with the bot's number in base64."""
     return _decoded(key.partition(".")[0]).isdigit()

@@ -171,7 +171,7 @@ KEYS: tuple[Key, ...] = (
     Key("MAPBOX_TOKEN", rf"sk\.eyJ{_URL}{{20,}}\.{_URL}{{20,}}", check.random),
     Key("CONTENTFUL_TOKEN", rf"CFPAT-{_URL}{{43}}", check.random, fixed=True),
     Key("TYPEFORM_TOKEN", rf"tfp_{_URL}{{40,}}", check.random),
-    Key("FACEBOOK_TOKEN", r"EAA[A-Za-z0-9]{90,}", check.random),
+    Key("FACEBOOK_TOKEN", r"EAA[A-Z][A-Za-z0-9]{90,}", check.dense, fixed=True),
     Key("ADAFRUIT_KEY", r"aio_[A-Za-z0-9]{28}", check.random, fixed=True),
     # What a password is kept as: enough to try it out at leisure
     Key("PASSWORD_HASH", r"\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}", fixed=True, score=0.8),
