@@ -68,6 +68,8 @@ def make_app(
         async with AsyncExitStack() as beside:
             for companion in instruments.beside:
                 await beside.enter_async_context(companion(context))
+            # What only streams need is made beside the first requests, and not by the first stream.
+            asyncio.get_running_loop().run_in_executor(None, context.plan.ready)
             yield
         await context.upstream.close()
         if context.audit is not None:
