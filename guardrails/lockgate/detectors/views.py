@@ -52,8 +52,14 @@ def seen_in(specs: Iterable[PatternSpec], views: Sequence[View]) -> tuple[Patter
     return tuple(spec if spec.views == wanted else replace(spec, views=wanted) for spec in specs)
 
 
+_EVERY_SECOND = re.compile(r"[^ ](?: [^ ])+")
+
+
 def _collapse(text: str) -> Derived:
-    """Turn "s e c r e t  w o r d" into "secret word": single separators vanish, wider ones become a space."""
+    """Turn "s e c r e t  w o r d" into "secret word": single separators vanish, wider ones become a space. Where every
+    character has one space before it, punctuation is the value's own: "a @ b . c" is "a@b.c"."""
+    if _EVERY_SECOND.fullmatch(text) and not text[::2].isalnum():
+        return Derived(text[::2], range(0, len(text), 2))
     out: list[str] = []
     at: list[int] = []
     gap = 0
@@ -224,7 +230,7 @@ def views(longest: int) -> tuple[PatternSpec, ...]:
     runs = longest - 2  # with two characters of padding
     spaced = min(62, longest // 4 - 1)
     return (
-        view("spaced", rf"\b[A-Za-z0-9](?:[ ._*|/\-]{{1,3}}[A-Za-z0-9]){{3,{spaced}}}\b", _collapse),
+        view("spaced", rf"\b[A-Za-z0-9](?:(?:[ ._*|/\-]{{1,3}}| [:@+=] )[A-Za-z0-9]){{3,{spaced}}}\b", _collapse),
         view("tags", f"{_TAGGED}{{2,{longest}}}", _untag, view="raw"),
         view("base64", f"[{_BASE64}]{{15,{runs}}}={{0,2}}", _base64, validate=_whole(_BASE64)),
         view("hex", f"{_HEX}{{16,{runs}}}", _hex, validate=_whole(_HEX[1:-1])),
