@@ -195,8 +195,26 @@ def test_all_rows_of_a_plan_are_compiled_together() -> None:
         {"use": {"pii": {}}, "where": {"role": "tool"}},
     )
     assert len({id(sweep.scanner._folded._set) for sweep in _sweeps(plan)}) == 1
-    wanted = {sweep.scanner.wanted for sweep in _sweeps(plan)}
+    wanted = {(sweep.scanner.wanted, sweep.scanner._folded._held) for sweep in _sweeps(plan)}
     assert len({id(sweep.scanner) for sweep in _sweeps(plan)}) == len(wanted), "one scanner for equal sets of rows"
+
+
+def test_streams_of_all_kinds_share_what_they_hold() -> None:
+    plan = plan_of(
+        {"use": {"words": {"words": ["alpha"]}}},
+        {"use": {"words": {"words": ["beta"]}}, "where": {"kind": "tool_call"}},
+        {"use": {"words": {"words": ["gamma"]}}, "then": "record"},
+    )
+    looks = plan.completion.looks.values()
+    acting = [look.acting.scanner for look in looks if look.acting is not None]
+    watching = [look.watching.scanner for look in looks if look.watching is not None]
+    assert len({id(scanner._folded.ready()) for scanner in acting}) == 1
+    assert len({id(scanner._folded.ready()) for scanner in (*acting, *watching)}) == 2
+    text = plan.completion.looks["assistant", "text"].acting
+    assert text is not None
+    assert text.scanner.scan("so bet", final=False).cut == 3, "held with the others"
+    assert text.scanner.scan("so beta").matches == [], "and not looked for"
+    assert text.scanner.scan("so gam", final=False).cut == 6
 
 
 def _ready(plan: Plan) -> bool:

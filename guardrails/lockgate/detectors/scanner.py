@@ -21,6 +21,7 @@ from lockgate.errors import LockgateError, PatternError
 from lockgate.normalise import Folded, Unescaped, begun, last_visible, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
+_MOST = 4096  # characters at a text's end, more than nearly all rows need
 _REACHES = (300, LONGEST // 2 + 2, LONGEST + 2)
 _LIVE_MEMORY = 64 << 20
 _TOGETHER = 100
@@ -97,26 +98,58 @@ class Rows:
             self.raw = _Set([row for row in self.rows if row.spec.view == "raw"])
         except automaton.error:
             raise _too_much() from None
-        self._scanners: dict[frozenset[int], Scanner] = {}
+        self._scanners: dict[tuple[frozenset[int], frozenset[int]], Scanner] = {}
+        self._ends: dict[tuple[bool, frozenset[int]], list[tuple[int, Find]]] = {}
 
-    def scanner(self, wanted: Iterable[int]) -> Scanner:
-        """A scanner for the rows of these numbers: the same one for the same numbers."""
-        key = frozenset(wanted)
+    def scanner(self, wanted: Iterable[int], held: Iterable[int] = ()) -> Scanner:
+        """A scanner for the rows of these numbers: the same one for the same numbers. What may be the beginning of a
+        match of `held` rows is unfinished for it, too: scanners for which that is equal share what it takes."""
+        numbers = frozenset(wanted)
+        key = numbers, numbers.union(held)
         if key not in self._scanners:
-            self._scanners[key] = Scanner(self, key)
+            self._scanners[key] = Scanner(self, *key)
         return self._scanners[key]
+
+    def views(self, numbers: frozenset[int]) -> frozenset[str]:
+        """The views in which rows are looked for."""
+        return frozenset[str]().union(*(self.specs[number].views for number in numbers))
+
+    def ends(self, held: frozenset[int], *, folded: bool) -> list[tuple[int, Find]]:
+        """The automata of the unfinished ends of rows, each with its reach. Raises PatternError."""
+        key = folded, held
+        if key not in self._ends:
+            views = self.views(held)
+            forms: dict[int, dict[str, None]] = {}
+            for row in (self.folded if folded else self.raw).rows:
+                if row.index in held or (row.spec.expand is not None and name_of(row.spec) in views):
+                    # Narrow rows must not hold a text as long as wide ones do.
+                    reach = next((most for most in _REACHES if row.reach < most), row.reach + 1)
+                    forms.setdefault(reach, {})[row.form.live] = None
+            try:
+                self._ends[key] = [
+                    (reach, Pattern(f"(?:{'|'.join(some)})", _LIVE_MEMORY).match)
+                    for reach, alike in forms.items()
+                    for some in batched(alike, _TOGETHER)
+                ]
+            except automaton.error:
+                raise _too_much() from None
+        return self._ends[key]
 
 
 class _Wanted:
     """What one scanner looks for in one view, and the ends of texts that are unfinished in it."""
 
-    __slots__ = ("_live", "_of", "_set", "reach", "rows")
+    __slots__ = ("_all", "_folded", "_held", "_live", "_of", "_set", "reach", "rows")
 
-    def __init__(self, made: _Set, wanted: frozenset[int], views: frozenset[str]) -> None:
-        self._set = made
+    def __init__(self, rows: Rows, wanted: frozenset[int], held: frozenset[int], *, folded: bool) -> None:
+        self._all = rows
+        self._held = held
+        self._folded = folded
+        self._set = rows.folded if folded else rows.raw
         self._of: dict[int, list[Row]] = {}
         self.rows: list[Row] = []
-        for entry, row in zip(made.entries, made.rows, strict=True):
+        views = rows.views(wanted)
+        for entry, row in zip(self._set.entries, self._set.rows, strict=True):
             if row.index in wanted or (row.spec.expand is not None and name_of(row.spec) in views):
                 self._of.setdefault(entry, []).append(row)
                 self.rows.append(row)
@@ -128,29 +161,19 @@ class _Wanted:
         return [row for hit in found for row in self._of.get(hit, ())] if found else []
 
     def ready(self) -> list[tuple[int, Find]]:
-        """The automata of unfinished ends, which only streams need, each with its reach. Raises PatternError."""
+        """The automata of unfinished ends, which only streams need. Raises PatternError."""
         if self._live is None:
-            forms: dict[int, dict[str, None]] = {}
-            for row in self.rows:
-                # Narrow rows must not hold a text as long as wide ones do.
-                reach = next((most for most in _REACHES if row.reach < most), self.reach)
-                forms.setdefault(reach, {})[row.form.live] = None
-            try:
-                self._live = [
-                    (reach, Pattern(f"(?:{'|'.join(some)})", _LIVE_MEMORY).match)
-                    for reach, alike in forms.items()
-                    for some in batched(alike, _TOGETHER)
-                ]
-            except automaton.error:
-                raise _too_much() from None
+            self._live = self._all.ends(self._held, folded=self._folded)
         return self._live
 
     def live(self, text: str, encoded: bytes) -> int:
         """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
         longest = 0
         if len(encoded) == len(text):
-            tail = encoded[: -self.reach - 1 : -1]
+            tail = encoded[:-_MOST:-1]
             for reach, live in self._live or self.ready():
+                if reach >= _MOST:
+                    tail = encoded[: -reach - 1 : -1]
                 match = live(tail, 0, min(reach, len(tail)))
                 if match is not None and match[0][1] > longest:
                     longest = match[0][1]
@@ -167,13 +190,15 @@ class Scanner:
     """Looks for some of the rows of a plan: `wanted` of `specs`, all unless said. Immutable, and safe to share between
     tasks. Given rows that are not compiled yet, it compiles them, and raises PatternError as `Rows` does."""
 
-    def __init__(self, specs: Sequence[PatternSpec] | Rows, wanted: Iterable[int] | None = None) -> None:
+    def __init__(
+        self, specs: Sequence[PatternSpec] | Rows, wanted: Iterable[int] | None = None, held: Iterable[int] = ()
+    ) -> None:
         rows = specs if isinstance(specs, Rows) else Rows(specs)
         self.specs = rows.specs
         self.wanted = frozenset(range(len(self.specs)) if wanted is None else wanted)
-        views = frozenset[str]().union(*(self.specs[number].views for number in self.wanted))
-        self._folded = _Wanted(rows.folded, self.wanted, views)
-        self._raw = _Wanted(rows.raw, self.wanted, views)
+        holds = self.wanted.union(held)
+        self._folded = _Wanted(rows, self.wanted, holds, folded=True)
+        self._raw = _Wanted(rows, self.wanted, holds, folded=False)
         self.width = max(self._folded.reach, self._raw.reach)
 
     def ready(self) -> None:

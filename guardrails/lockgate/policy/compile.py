@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -281,11 +281,15 @@ class _Patterns:
             for key, (detector, _) in detectors.items()
         }
 
-        self._sweeps: dict[tuple[str, ...], Sweep | None] = {}
+        self._sweeps: dict[tuple[tuple[str, ...], frozenset[int]], Sweep | None] = {}
 
-    def sweep(self, rules: Sequence[PlannedRule]) -> Sweep | None:
-        """The rows that these rules ask for: one sweep for the same rules."""
-        key = tuple(rule.id for rule in rules)
+    def of(self, rules: Iterable[PlannedRule]) -> frozenset[int]:
+        """The rows that rules ask for."""
+        return frozenset(number for rule in rules for use in rule.uses for number in self._of[id(use.detector)])
+
+    def sweep(self, rules: Sequence[PlannedRule], held: frozenset[int] = frozenset()) -> Sweep | None:
+        """What rules look for: one sweep for the same rules. `held`: see `Rows.scanner`."""
+        key = tuple(rule.id for rule in rules), held
         if key not in self._sweeps:
             asked: dict[int, list[Asked]] = {}
             for rule in rules:
@@ -293,12 +297,20 @@ class _Patterns:
                     for number in self._of[id(use.detector)]:
                         asked.setdefault(number, []).append(Asked(rule, use.kind))
             who = tuple(tuple(asked.get(number, ())) for number in range(len(self.rows.specs)))
-            self._sweeps[key] = Sweep(self.rows.scanner(asked), who) if asked else None
+            self._sweeps[key] = Sweep(self.rows.scanner(asked, held), who) if asked else None
         return self._sweeps[key]
+
+
+def _acting(side: Side, rules: Iterable[PlannedRule]) -> list[PlannedRule]:
+    """Those that hold a text until they are decided."""
+    return [rule for rule in rules if rule.acts and (side == "prompt" or rule.stream not in _WHOLE)]
 
 
 def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan:
     mine = tuple(rule for rule in rules if side in rule.sides)
+    acting = _acting(side, mine)
+    # All texts of a side hold what any may be the beginning of: little more, and it takes one automaton, not many.
+    held = patterns.of(acting), patterns.of(rule for rule in mine if rule not in acting)
     looks: dict[tuple[Role, Kind], Look] = {}
     shared: dict[tuple[str, ...], Look] = {}
     for role in ROLES:
@@ -308,14 +320,19 @@ def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan
                 continue
             key = tuple(rule.id for rule in admitted)
             if key not in shared:
-                shared[key] = _look(side, admitted, patterns)
+                shared[key] = _look(side, admitted, patterns, held)
             looks[role, kind] = shared[key]
     return SidePlan(side, mine, looks)
 
 
-def _look(side: Side, rules: tuple[PlannedRule, ...], patterns: _Patterns) -> Look:
+def _look(
+    side: Side,
+    rules: tuple[PlannedRule, ...],
+    patterns: _Patterns,
+    held: tuple[frozenset[int], frozenset[int]],
+) -> Look:
     streams = side == "completion"
-    acting = [rule for rule in rules if rule.acts and (not streams or rule.stream not in _WHOLE)]
+    acting = _acting(side, rules)
     watching = [rule for rule in rules if rule not in acting]
     coded = [(rule, use) for rule in rules for use in rule.uses if not use.patterned]
     windowed = tuple((r, u) for r, u in coded if r.stream == "window" and u.detector.reach.kind == "sentence")
@@ -323,8 +340,8 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], patterns: _Patterns) -> Lo
     return Look(
         rules=rules,
         patterns=patterns.sweep(rules),
-        acting=_ready(patterns.sweep(acting), rules[0].where) if streams else patterns.sweep(acting),
-        watching=_ready(patterns.sweep(watching), rules[0].where) if streams else patterns.sweep(watching),
+        acting=_ready(patterns.sweep(acting, held[0]), rules[0].where) if streams else patterns.sweep(acting),
+        watching=_ready(patterns.sweep(watching, held[1]), rules[0].where) if streams else patterns.sweep(watching),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
