@@ -28,6 +28,7 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.export import configure
+from lockgate_proxy.accepting import Accepting, Tally
 from lockgate_proxy.app import make_app, upstream_of
 from lockgate_proxy.callers import Keyring, load_keyring
 from lockgate_proxy.command import OK
@@ -107,8 +108,8 @@ def _require_keys(settings: Settings, bound: socket.socket) -> None:
         raise SettingsError(f"host: {settings.host} can be reached by others: give a file of client keys")
 
 
-def make_server(ready: Prepared, ports: Ports, number: int = 1, alive: int | None = None) -> uvicorn.Server:
-    """The server of the worker `number`, in its own process. Once `alive` can be read, it ends.
+def make_server(ready: Prepared, ports: Ports, number: int = 1, shared: Shared | None = None) -> uvicorn.Server:
+    """The server of the worker `number`, in its own process; `shared` is what it shares with the others, if any.
 
     Raises SettingsError for exporters that are not installed.
     """
@@ -143,24 +144,47 @@ def make_server(ready: Prepared, ports: Ports, number: int = 1, alive: int | Non
         timeout_graceful_shutdown=settings.drain_timeout,  # type: ignore[arg-type] # seconds, for asyncio.wait_for
         **more,
     )
-    return _Server(config, alive)
+    return uvicorn.Server(config) if shared is None else _Worker(config, number, shared)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's, which also ends when the supervisor is gone."""
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a worker has with others: a descriptor that can be read once their supervisor is gone, and a tally."""
 
-    def __init__(self, config: uvicorn.Config, alive: int | None) -> None:
+    alive: int
+    tally: Tally
+
+
+class _Worker(uvicorn.Server):
+    """uvicorn's server, which takes connections in turn with others, and ends when the supervisor is gone."""
+
+    def __init__(self, config: uvicorn.Config, number: int, shared: Shared) -> None:
         super().__init__(config)
-        self._alive = alive
+        self._number = number
+        self._shared = shared
+        self._accepting: list[Accepting] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self._alive is not None:
-            asyncio.get_running_loop().add_reader(self._alive, self._orphaned)
+        await super().startup([])
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._shared.alive, self._orphaned)
+        config, state = self.config, self.server_state
+
+        def protocol() -> asyncio.Protocol:
+            return Connection(config=config, server_state=state, app_state=self.lifespan.state, _loop=loop)
+
+        self._accepting = [
+            Accepting(one, protocol, config.ssl, self._shared.tally, self._number, lambda: len(state.connections))
+            for one in sockets or ()
+        ]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for one in self._accepting:
+            one.stop()
+        await super().shutdown(sockets)
 
     def _orphaned(self) -> None:
-        assert self._alive is not None
-        asyncio.get_running_loop().remove_reader(self._alive)
+        asyncio.get_running_loop().remove_reader(self._shared.alive)
         self.should_exit = True
 
 
@@ -261,11 +285,13 @@ def serve(settings: Settings) -> int:
     if running is not None:
         return _run(running, ports.main)
 
+    tally = Tally(settings.workers)
+
     def work(number: int, alive: int) -> int:
-        return _run(make_server(ready, ports, number, alive), ports.main)
+        return _run(make_server(ready, ports, number, Shared(alive, tally)), ports.main)
 
     ports.main.listen(_BACKLOG)
-    return supervise(settings.workers, work, (ports.main, *ports.admin), settings.drain_timeout)
+    return supervise(settings.workers, work, tally.gone, (ports.main, *ports.admin), settings.drain_timeout)
 
 
 def _run(running: uvicorn.Server, bound: socket.socket) -> int:

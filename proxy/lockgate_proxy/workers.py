@@ -49,10 +49,12 @@ def pause_after(ended: int) -> float:
     return min(LONGEST, SHORTEST * 2.0 ** min(ended - 1, 30))
 
 
-def supervise(count: int, work: Work, listening: Sequence[socket.socket], drain: float) -> int:
+def supervise(
+    count: int, work: Work, gone: Callable[[int], None], listening: Sequence[socket.socket], drain: float
+) -> int:
     """Keep `count` workers at work until SIGTERM or SIGINT; gives the exit code.
 
-    `listening` are the sockets that the supervisor closes when it is told to stop; `drain` is how many seconds the
+    `gone` is told the number of each that ends. `listening` are the sockets that the supervisor closes when it is told to stop; `drain` is how many seconds the
     workers then take at most. In a worker this raises SystemExit with what `work` gives. Where a worker can't even
     start because something is wrong that a new one would meet as well (exit code WRONG), that is the exit code.
     """
@@ -61,7 +63,7 @@ def supervise(count: int, work: Work, listening: Sequence[socket.socket], drain:
     gc.collect()
     gc.freeze()  # a collection would write to every page, and unshare it
     workers = [_Worker(number) for number in range(1, count + 1)]
-    code = _look_after(workers, partial(_be, work, alive, ours, before), listening, drain)
+    code = _look_after(workers, partial(_be, work, alive, ours, before), gone, listening, drain)
     # Not in a `finally`: a worker leaves this function too, and has closed its copies.
     os.close(alive)
     os.close(ours)
@@ -70,7 +72,11 @@ def supervise(count: int, work: Work, listening: Sequence[socket.socket], drain:
 
 
 def _look_after(
-    workers: Sequence[_Worker], be: Callable[[int], NoReturn], listening: Sequence[socket.socket], drain: float
+    workers: Sequence[_Worker],
+    be: Callable[[int], NoReturn],
+    gone: Callable[[int], None],
+    listening: Sequence[socket.socket],
+    drain: float,
 ) -> int:
     while True:
         for worker in workers:
@@ -82,7 +88,7 @@ def _look_after(
                 _log.info("worker %d is process %d", worker.number, worker.pid)
         told = _wait(workers)
         if told == signal.SIGCHLD:
-            if _reap(workers):
+            if _reap(workers, gone):
                 return _stop(workers, listening, drain, WRONG)
         elif told is not None:
             return _stop(workers, listening, drain, OK)
@@ -103,7 +109,7 @@ def _wait(workers: Sequence[_Worker]) -> int | None:
     return told.si_signo if told is not None else None
 
 
-def _reap(workers: Sequence[_Worker]) -> bool:
+def _reap(workers: Sequence[_Worker], gone: Callable[[int], None]) -> bool:
     """Note who has ended. True if a worker that was the first of its number could not start as asked."""
     hopeless = False
     for worker in workers:
@@ -112,6 +118,7 @@ def _reap(workers: Sequence[_Worker]) -> bool:
         pid, status = os.waitpid(worker.pid, os.WNOHANG)
         if not pid:
             continue
+        gone(worker.number)
         code = os.waitstatus_to_exitcode(status)
         stable = time.monotonic() - worker.since >= STABLE
         hopeless |= code == WRONG and not worker.ended and not stable
