@@ -119,11 +119,12 @@ class Rows:
         key = folded, held
         if key not in self._ends:
             views = self.views(held)
+            widest = max((row.reach for row in self.rows), default=0) + 1
             forms: dict[int, dict[str, None]] = {}
             for row in (self.folded if folded else self.raw).rows:
                 if row.index in held or (row.spec.expand is not None and name_of(row.spec) in views):
                     # Narrow rows must not hold a text as long as wide ones do.
-                    reach = next((most for most in _REACHES if row.reach < most), row.reach + 1)
+                    reach = next((most for most in _REACHES if row.reach < most), widest)
                     forms.setdefault(reach, {})[row.form.live] = None
             try:
                 self._ends[key] = [
