@@ -117,6 +117,10 @@ class TestAKilledWorker:
             replies = await asyncio.gather(*map(answered, early))
             assert [reply.status for reply in replies if reply] == [200] * (8 - lost)
 
+            # Lines are written behind the answers' backs, and what is not written yet dies with its process.
+            audits = [tmp_path / "audit.w1.jsonl", tmp_path / "audit.w2.jsonl"]
+            await until(lambda: sum(path.read_bytes().count(b"\n") for path in audits) == 32 - lost, seconds=20)
+
             # A worker that goes on ending is replaced later and later.
             os.kill(process.workers()[1], signal.SIGKILL)
             await process.said(r"ended: SIGKILL; a new one in 0\.2 s")

@@ -7,13 +7,13 @@ away (`pii_context.py`) have tables of their own.
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import re
 from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from lockgate.detectors import pii_address, pii_context, pii_crypto, pii_iban, pii_numbers
 from lockgate.detectors.checks import ESCAPE, card_number, closed, opening, social_security_number, word
@@ -40,8 +40,9 @@ KINDS: tuple[str, ...] = tuple(sorted({kind for group in GROUPS.values() for kin
 
 def _known(kind: str) -> str:
     if kind not in KINDS and kind not in GROUPS:
-        near = difflib.get_close_matches(kind.upper(), KINDS, 1) or difflib.get_close_matches(kind.lower(), GROUPS, 1)
-        raise ValueError("no such kind of personal data" + (f"; nearest is {near[0]}" if near else ""))
+        # The error that pydantic gives for a Literal, which this is but for its length.
+        known = ", ".join(f"'{name}'" for name in (*KINDS, *GROUPS))
+        raise PydanticCustomError("literal_error", "Input should be one of the kinds", {"expected": known})
     return kind
 
 
