@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lockgate.act import edit_for, unite
 from lockgate.exchange import Exchange, Side
@@ -61,6 +61,8 @@ def decide(
     facts: dict[str, object] | None = None
     for rule in rules:
         result = results.get(rule.id, _NONE)
+        if len(result.findings) > 1:
+            result = RuleResult(distinct(result.findings), result.failures)
         verdict.findings.extend(result.findings)
         verdict.failures.extend(result.failures)
         if rule.uses and not result.findings and not result.failures:
@@ -89,6 +91,28 @@ def decide(
         _unknown(verdict, plan, unknown, choice)
     _fail(verdict, failed, choice)
     return verdict
+
+
+def distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """One detector's findings of one label that overlap are one thing, seen twice: by a number's form, say, and by the
+    word before it. They become one finding, over the span of all, with the highest score."""
+    found: list[Finding] = []
+    newest: dict[tuple[str, str, str, int | None], int] = {}
+    places = {where: i for i, where in enumerate(dict.fromkeys(finding.where for finding in findings))}
+    for finding in sorted(findings, key=lambda f: (places[f.where], f.span or (-1, -1))):
+        if finding.span is None:
+            found.append(finding)
+            continue
+        name = (finding.detector, finding.label, finding.where, finding.choice)
+        at = newest.get(name)
+        before = found[at].span if at is not None else None
+        if at is None or before is None or finding.span[0] >= before[1]:
+            newest[name] = len(found)
+            found.append(finding)
+            continue
+        span = (before[0], max(before[1], finding.span[1]))
+        found[at] = replace(found[at], span=span, score=max(found[at].score, finding.score))
+    return found if len(found) < len(findings) else list(findings)
 
 
 def _keep_uncovered(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
