@@ -14,6 +14,7 @@ ARGS =
 
 DEV := .venv/.stamp
 DEMO := .venv-demo/.stamp
+PRESIDIO := .venv/.presidio
 
 .PHONY: help demo serve test test-full check format bench clean
 
@@ -34,7 +35,7 @@ serve: $(DEMO) ## run the proxy: make serve UPSTREAM=http://host/v1 [POLICY=... 
 test: $(DEV) ## run the tests, less the slow ones
 	@.venv/bin/python -m pytest -m 'not full' $(ARGS)
 
-test-full: $(DEV) ## run the slow tests, and those that need other programs (installed if allowed)
+test-full: $(PRESIDIO) ## run the slow tests, and those that need other programs (installed if allowed)
 	@scripts/ci-deps
 	@.venv/bin/python -m pytest -m full $(ARGS)
 
@@ -51,11 +52,18 @@ bench: $(DEV) ## run the benchmarks and print their tables (BENCH="detectors ove
 	@for name in $(BENCH); do .venv/bin/python "benchmarks/$$name.py" $(ARGS); done
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-demo .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
+	@rm -rf .venv .venv-demo .venv-langchain .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): pyproject.toml scripts/constraints.txt scripts/venv
 	@scripts/venv .venv dev
+
+# Large, so only the tests that compare with it have it.
+$(PRESIDIO): $(DEV)
+	@echo 'Installing the extra presidio into .venv' >&2
+	@PIP_CONSTRAINT=scripts/constraints.txt .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input \
+	    --retries 10 "$$(sed -nE 's/^presidio = \["(.*)"\]/\1/p' pyproject.toml)"
+	@touch $@
 
 $(DEMO): pyproject.toml scripts/constraints.txt scripts/venv
 	@scripts/venv .venv-demo demo

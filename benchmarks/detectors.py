@@ -73,8 +73,8 @@ def stdlib(specs: Sequence[PatternSpec]) -> Scan:
 
 
 def sweeps(look: Look) -> tuple[list[Scanner], Scan]:
-    """What a plan runs over one text: its acting and its watching patterns."""
-    scanners = [sweep.scanner for sweep in (look.acting, look.watching) if sweep is not None]
+    """What a plan runs over one text."""
+    scanners = [look.patterns.scanner] if look.patterns is not None else []
 
     def scan(text: str) -> object:
         return [scanner.scan(text) for scanner in scanners]

@@ -51,6 +51,10 @@ litellm_settings: {{telemetry: false}}
 """
 
 
+TELEMETRY = ", telemetry"
+"""What the name of a proxy with telemetry on ends with."""
+
+
 def upstream(*, chunks: int = 100, interval: float = 0.01) -> Server:
     """The model: on the load's core."""
     port = free_port()
@@ -67,13 +71,24 @@ def bare(model: Server) -> Server:
     return Server("bare", command, port, cores()[0])
 
 
-def lockgate(model: Server, policy: str) -> Server:
+def lockgate(model: Server, policy: str, *, telemetry: bool = False) -> Server:
+    """The proxy as it is installed; or with metrics and traces on, one trace in a hundred kept, which go to the model:
+    it answers whatever it is asked."""
     port = free_port()
     command = [
         sys.executable, "-m", "lockgate_proxy.cli", "serve", "--policy", policy,
         "--upstream", _base(model), "--port", str(port),
     ]  # fmt: skip
-    return Server(f"lockgate {Path(policy).stem}", command, port, cores()[0])
+    name = f"lockgate {Path(policy).stem}"
+    if not telemetry:
+        return Server(name, command, port, cores()[0])
+    env = {
+        "OTEL_TRACES_EXPORTER": "otlp",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{HOST}:{model.port}",
+        "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+        "OTEL_TRACES_SAMPLER_ARG": "0.01",
+    }
+    return Server(f"{name}{TELEMETRY}", [*command, "--admin-port", "0"], port, cores()[0], env=env)
 
 
 def compared(given: argparse.Namespace, model: Server, work: Path) -> list[Server]:
@@ -88,6 +103,7 @@ def compared(given: argparse.Namespace, model: Server, work: Path) -> list[Serve
         else:
             found.append(server)
     found.extend(lockgate(model, policy) for policy in given.policies)
+    found.extend(lockgate(model, policy, telemetry=True) for policy in given.policies if given.telemetry)
     return found
 
 

@@ -42,6 +42,7 @@ def options(description: str, *, rounds: int, seconds: float) -> argparse.Namesp
     parser.add_argument("--json", type=Path, metavar="FILE", help="also put all numbers into this file")
     parser.add_argument("--results", type=Path, metavar="FILE", help="also put the tables into this page (RESULTS.md)")
     parser.add_argument("--policies", nargs="+", default=["permissive", "default"], help="policies to guard with")
+    parser.add_argument("--telemetry", action="store_true", help="also with metrics and traces on")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the peers, only these (bare is always there)")
     parser.add_argument("--litellm", metavar="FILE", help="the litellm command, where it is not on the path")
     parser.add_argument("--portkey", metavar="DIR", help="a folder in which npm installed @portkey-ai/gateway")

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from lockgate_proxy.headers import Headers
-from lockgate_proxy.upstream import UpstreamError
+from lockgate_proxy.upstream import Take, UpstreamError
 
 # --- Bytes of HTTP ---------------------------------------------------------------------------------------------------
 
@@ -352,7 +352,7 @@ class AsgiAnswer:
         self._whole = not message.get("more_body", False)
         await asyncio.sleep(0)
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, take: Take | None = None) -> AsyncGenerator[bytes, None]:
         try:
             while piece := await self._queue.get():
                 yield piece

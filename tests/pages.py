@@ -18,7 +18,8 @@ _FILE_NAME = re.compile(r"# ([\w.-]+\.yaml)\n")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block. `info` is what follows the language: the name of a scene, for blocks that show an answer."""
+    """A fenced block. `info` is what follows the language: the name of a scene, for blocks that show an answer, or of a
+    JSON file."""
 
     page: str
     line: int
@@ -31,8 +32,10 @@ class Block:
 
     @property
     def file_name(self) -> str:
-        """``# name.yaml``, where the block's first line is that; else empty."""
-        found = _FILE_NAME.match(self.text)
+        """``# name.yaml``, where the block's first line is that; of JSON, what follows the language; else empty."""
+        if self.language == "json" and self.info.endswith(".json"):
+            return self.info
+        found = _FILE_NAME.match(self.text) if self.language == "yaml" else None
         return found[1] if found else ""
 
 
@@ -103,8 +106,8 @@ def anchors(page: str) -> set[str]:
 
 
 def write_files(page: str, folder: Path) -> None:
-    """Write the named YAML blocks of a page into `folder`, beside the shipped policies."""
+    """Write the named YAML and JSON blocks of a page into `folder`, beside the shipped policies."""
     (folder / "policies").symlink_to(ROOT / "policies")
     for block in blocks(page):
-        if block.language == "yaml" and block.file_name:
+        if block.file_name:
             (folder / block.file_name).write_text(block.text, encoding="utf-8")

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,12 +28,13 @@ from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.verdict import Flag
 from lockgate.wire.chat import ChatLens
+from lockgate_proxy.admit import SERVER
 from lockgate_proxy.app import make_app
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.release import Release
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.sse import Event, Splitter
-from lockgate_proxy.upstream import UpstreamError
+from lockgate_proxy.upstream import Take, UpstreamError
 from saying import choice
 
 # --- What the guard itself says --------------------------------------------------------------------------------------
@@ -233,6 +234,7 @@ class Lockstep:
     sent: list[bytes] = field(default_factory=list)
     _said: asyncio.Queue[bytes | Stops] = field(default_factory=asyncio.Queue)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
+    _take: Take | None = None
 
     async def open(
         self, method: str, path: str, headers: Headers, body: bytes | AsyncIterator[bytes] | None = None
@@ -242,7 +244,12 @@ class Lockstep:
         return self
 
     async def say(self, piece: bytes | Stops, listener: asyncio.Task[None]) -> None:
-        """Say it, and wait until the proxy asks for more, or is done."""
+        """Say it, and wait until the proxy asks for more, or is done. Whoever takes pieces is given it first."""
+        if isinstance(piece, bytes) and self._take is not None and self._asked.is_set():
+            left = self._take(piece)
+            if left is None:
+                return
+            piece = left
         self._asked.clear()
         self._said.put_nowait(piece)
         await self.asked(listener)
@@ -253,7 +260,8 @@ class Lockstep:
             await asyncio.wait([asked, listener], return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
 
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, take: Take | None = None) -> AsyncGenerator[bytes, None]:
+        self._take = take
         while True:
             self._asked.set()
             piece = await self._said.get()
@@ -273,12 +281,39 @@ class Lockstep:
         return asyncio.sleep(0) if not abort else None
 
 
-async def through_app(plan: Plan, *lines: Line, choices: int = 1, prompt_flags: Sequence[Flag] = ()) -> None:
+class _Server:
+    """What our own server offers beyond ASGI."""
+
+    def __init__(self, came: list[dict[str, Any]]) -> None:
+        self._came = came
+        self.gone: Callable[[], None] | None = None
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        self._came.append({"type": "http.response.start", "status": status, "headers": headers})
+        self._came.append({"type": "http.response.body", "body": body})
+
+    def ready(self) -> bool:
+        return bool(self._came)  # the head has gone
+
+    def write(self, part: bytes) -> None:
+        assert part
+        self._came.append({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def through_server(plan: Plan, *lines: Line, choices: int = 1, prompt_flags: Sequence[Flag] = ()) -> None:
+    """The application as its own server runs it: what can go straight to the client does."""
+    await through_app(plan, *lines, choices=choices, prompt_flags=prompt_flags, straight=True)
+
+
+async def through_app(
+    plan: Plan, *lines: Line, choices: int = 1, prompt_flags: Sequence[Flag] = (), straight: bool = False
+) -> None:
     assert not prompt_flags, "an application's prompt has its own flags"
     upstream = Lockstep()
     app = make_app(Settings.read(policy="test", upstream="http://upstream/v1"), plan, upstream=upstream)
     came: list[dict[str, Any]] = []
-    listener = asyncio.ensure_future(app(_scope(), _receiver(choices), _sender(came)))
+    scope = _scope(_Server(came) if straight else None)
+    listener = asyncio.ensure_future(app(scope, _receiver(choices), _sender(came)))
     await upstream.asked(listener)
     for number, line in enumerate(lines, 1):
         if isinstance(line, Says):
@@ -287,7 +322,7 @@ async def through_app(plan: Plan, *lines: Line, choices: int = 1, prompt_flags: 
                 await upstream.say(piece, listener)
         elif isinstance(line, Got):
             _compare(number, b"".join(message.get("body", b"") for message in came), line.events)
-            came.clear()
+            del came[1:]
         elif line.how == "let go":
             assert upstream.closed, f"line {number}: the upstream was not let go"
             assert listener.done(), f"line {number}: the client still waits"
@@ -303,7 +338,7 @@ async def whole_through_app(plan: Plan, pieces: Iterable[bytes], *, choices: int
     upstream = Lockstep()
     app = make_app(Settings.read(policy="test", upstream="http://upstream/v1"), plan, upstream=upstream)
     came: list[dict[str, Any]] = []
-    listener = asyncio.ensure_future(app(_scope(), _receiver(choices), _sender(came)))
+    listener = asyncio.ensure_future(app(_scope(_Server(came)), _receiver(choices), _sender(came)))
     await upstream.asked(listener)
     everything: list[bytes | Stops] = [*pieces, ENDS]
     for piece in everything:
@@ -313,8 +348,9 @@ async def whole_through_app(plan: Plan, pieces: Iterable[bytes], *, choices: int
     return b"".join(message.get("body", b"") for message in came)
 
 
-def _scope() -> dict[str, Any]:
+def _scope(straight: _Server | None) -> dict[str, Any]:
     return {
+        "extensions": {SERVER: straight} if straight is not None else {},
         "type": "http", "method": "POST", "path": "/v1/chat/completions", "raw_path": b"/v1/chat/completions",
         "query_string": b"", "headers": [(b"content-type", b"application/json")],
     }  # fmt: skip

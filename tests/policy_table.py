@@ -11,7 +11,7 @@ from lockgate.policy.schema import Policy
 from lockgate.verdict import Action
 
 MANY = 8
-"""A group of more labels than this is called by what it leaves out."""
+"""The largest group, of more labels than this, is called by what it leaves out."""
 
 REWRITTEN = {"redact": "redacted", "mask": "masked", "remove": "removed", "replace": "replaced"}
 
@@ -79,9 +79,11 @@ def rows(policy: Policy, plan: Plan) -> Iterator[tuple[str, str, str]]:
                 cell(policy, rules_about(plan, "completion", kind, label)),
             )
             groups.setdefault(cells, []).append(label)
-        few = [name for names in groups.values() if len(names) <= MANY for name in names]
+        most = max(map(len, groups.values()))
+        few = [name for names in groups.values() if len(names) < most for name in names]
+        rest = f"all but {_listed(few)}" if len(few) <= MANY else "all others"
         for cells, names in sorted(groups.items(), key=lambda group: len(group[1])):
-            named = _listed(names) if len(names) <= MANY else f"{len(names)} kinds: all but {_listed(few)}"
+            named = f"{len(names)} kinds: {rest}" if MANY < len(names) == most else _listed(names)
             yield f"`{kind}` {named}", *cells
 
 

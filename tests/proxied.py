@@ -153,12 +153,14 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(plan: Plan, script: Script, *, audit: Audit | None = None, **settings: Any) -> AsyncIterator[Proxy]:
-    """The proxy with `plan` in front of an upstream that does as `script` says."""
+async def proxied(
+    plan: Plan, script: Script, *, audit: Audit | None = None, server: type = Connection, **settings: Any
+) -> AsyncIterator[Proxy]:
+    """The proxy with `plan` in front of an upstream that does as `script` says. `server` is what uvicorn serves by."""
     async with RawUpstream(script) as upstream:
         given: dict[str, Any] = {"policy": "test", "upstream": upstream.url, **settings}
         app = make_app(Settings.read(**given), plan, audit=audit)
-        async with served(app, http=Connection) as base:
+        async with served(app, http=server) as base:
             proxy = Proxy(base, upstream, app, audit)
             try:
                 yield proxy

@@ -119,8 +119,14 @@ def test_a_line_of_an_exchange_that_went_nowhere() -> None:
     assert "completion" not in shown
 
 
-def test_a_long_name_is_cut() -> None:
-    assert len(record(line(model="m" * 1000), Marker(KEY))["model"]) == 128
+@pytest.mark.parametrize("model", ["", "gpt-4o-mini", "meta-llama/Llama-3.1-8B", "ft:gpt-4o:org::id", "a" * 128])
+def test_a_models_name_is_kept(model: str) -> None:
+    assert record(line(model=model), Marker(KEY))["model"] == model
+
+
+@pytest.mark.parametrize("model", ["m" * 129, "my card is 4111 1111 1111 1111", "m\n", "\ud800", "über", "-m"])
+def test_what_is_no_models_name_is_marked(model: str) -> None:
+    assert record(line(model=model), Marker(KEY))["model"] == f"~{Marker(KEY).mark(model)}"
 
 
 def test_marks_of_texts_that_were_not_kept() -> None:
@@ -268,6 +274,17 @@ def test_a_full_disk_loses_lines_and_counts_them(caplog: pytest.LogCaptureFixtur
     assert audit.dropped == 50
     assert "could not be written (OSError)" in caplog.text
     assert len(caplog.records) <= 6, "said at 1, 2, 4, 8, …"
+
+
+def test_a_line_that_another_process_left_torn_does_not_spoil_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    for before, count in (('{"id": "0', 2), ("", 1), ('{"id": "0"}\n', 2)):
+        path.write_text(before)
+        audit = Audit(path, KEY)
+        audit.write(line(id="1"))
+        audit.close()
+        lines = path.read_bytes().splitlines()
+        assert (json.loads(lines[-1])["id"], len(lines)) == ("1", count)
 
 
 async def test_a_line_that_was_torn_does_not_spoil_the_next(tmp_path: Path) -> None:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from lockgate.decide import Results, RuleResult, blank, decide, merge
+from lockgate.decide import Results, RuleResult, blank, decide, distinct, merge
 from lockgate.exchange import Exchange, Side, Subject
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
@@ -204,3 +205,47 @@ def test_choices_are_merged() -> None:
     assert (both.action, both.refused_choices, both.message) == (Action.REFUSE, {0: "no"}, "no")
     assert [(flag.name, flag.choice) for flag in both.flags] == [("n", 1)]
     assert both.applied == ["r", "f"]
+
+
+@pytest.mark.parametrize(
+    ("spans", "expected"),
+    [
+        ([(3, 9, 0.5), (3, 9, 0.9)], [(3, 9, 0.9)]),
+        ([(3, 9, 0.9), (0, 5, 0.5), (8, 12, 0.4)], [(0, 12, 0.9)]),
+        ([(3, 9, 0.9), (9, 12, 0.5)], [(3, 9, 0.9), (9, 12, 0.5)]),
+        ([(9, 12, 0.5), (3, 9, 0.9)], [(9, 12, 0.5), (3, 9, 0.9)]),
+        ([(None, None, 0.5), (3, 9, 0.9), (4, 5, 0.1)], [(None, None, 0.5), (3, 9, 0.9)]),
+    ],
+)
+def test_what_two_rows_see_in_one_place_is_one_finding(
+    spans: list[tuple[int | None, int | None, float]], expected: list[tuple[int | None, int | None, float]]
+) -> None:
+    def findings(table: list[tuple[int | None, int | None, float]]) -> list[Finding]:
+        return [
+            Finding("pii", "TAX", score, "/m", None if a is None or b is None else (a, b), "r") for a, b, score in table
+        ]
+
+    assert distinct(findings(spans)) == findings(expected)
+
+
+def test_other_labels_detectors_places_and_choices_stay_apart() -> None:
+    base = Finding("pii", "TAX", 0.5, "/m", (1, 5), "r", 0)
+    others = [base, replace(base, label="SSN"), replace(base, detector="words"), replace(base, where="/n")]
+    others.append(replace(base, choice=1))
+    assert distinct(others) == others
+
+
+def test_a_count_is_of_things_not_of_rows() -> None:
+    plan = compile_policy(
+        Policy.model_validate(
+            {
+                "version": 1,
+                "name": "p",
+                "rules": [{"id": "r", "side": "prompt", "use": {"pii": {}}, "when": "pii.count > 1", "then": "refuse"}],
+            }
+        )
+    )
+    twice = [Finding("pii", "TAX", score, "/m", (1, 5), "r") for score in (0.5, 0.9)]
+    results = {"r": RuleResult(twice)}
+    verdict = decide(plan, "prompt", plan.prompt.rules, results, Exchange("x", "chat", Subject()))
+    assert (verdict.action, [finding.score for finding in verdict.findings]) == (Action.ALLOW, [0.9])

@@ -22,6 +22,7 @@ from lockgate.audit import Audit
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate_proxy.app import make_app
+from lockgate_proxy.callers import load_keyring
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.problems import _GATEWAY as GATEWAY
 from lockgate_proxy.settings import Settings
@@ -54,6 +55,7 @@ class Scene:
     path: str = "/v1/chat/completions"
     more: dict[str, Any] = field(default_factory=dict)
     method: str = "POST"
+    keyed: bool = False
 
 
 SCENES: dict[str, Scene] = {
@@ -68,6 +70,7 @@ SCENES: dict[str, Scene] = {
     "failed-stream": Scene(policy="strict", says=["Looking it up.", "tool:anna@example.com"]),
     "unguarded-refused": Scene(policy="strict", path="/v1/embeddings"),
     "upstream-gone": Scene(says=None),
+    "no-key": Scene(keyed=True),
     "bad-json": Scene(asks=b'{"model": "m", "model": "n"}'),
     "healthz": Scene(path="/healthz", method="GET"),
     "readyz": Scene(path="/readyz", method="GET"),
@@ -129,8 +132,11 @@ async def play(scene: Scene, folder: Path) -> tuple[httpx.Response, list[dict[st
 
     upstream: Upstream = Gone() if scene.says is None else AsgiUpstream(model)
     audit = Audit(folder / "audit.jsonl", b"a key for this page only")
-    settings = Settings.read(policy=policy, upstream="http://upstream/v1")
-    app = make_app(settings, compile_policy(load_policy(policy)), upstream=upstream, audit=audit)
+    keys = folder / "keys"
+    keys.touch(0o600)
+    settings = Settings.read(policy=policy, upstream="http://upstream/v1", keys=keys if scene.keyed else None)
+    ring = load_keyring(keys) if scene.keyed else None
+    app = make_app(settings, compile_policy(load_policy(policy)), upstream=upstream, audit=audit, ring=ring)
     streams = isinstance(scene.says, list)
     asked = {"model": "m", "messages": [{"role": "user", "content": scene.asks}], **scene.more}
     body = (
@@ -180,7 +186,7 @@ async def test_an_answer_is_what_the_page_shows(block: Block, tmp_path: Path) ->
         name, _, value = line.partition(": ")
         assert plain(answer.headers.get(name, "")) == plain(value), name
     shown = {line.partition(":")[0] for line in lines}
-    assert {name for name in answer.headers if name.startswith(("x-lockgate", "x-should"))} <= shown
+    assert {name for name in answer.headers if name.startswith(("x-lockgate", "x-should", "www-"))} <= shown
     assert parsed(answer.text) == parsed(body)
 
 

@@ -15,8 +15,8 @@ from lockgate.detectors.protocol import Reach
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Segment
-from lockgate.guard import Pieces
 from lockgate.passage import Passage
+from lockgate.pieces import Pieces
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy

@@ -12,8 +12,8 @@ from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import SENTENCE, Reach
 from lockgate.engine import Engine
 from lockgate.exchange import Exchange, Reading, Segment
-from lockgate.guard import Pieces
 from lockgate.passage import Passage
+from lockgate.pieces import Pieces
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
@@ -118,3 +118,39 @@ def found(findings: list[Finding]) -> list[tuple[str, str, tuple[int, int] | Non
 @settings(max_examples=300)
 async def test_guarded_stream_equals_guarded_whole(plan: Plan, chunks: list[str]) -> None:
     assert await streamed(plan, chunks) == await whole(plan, "".join(chunks))
+
+
+@pytest.mark.parametrize("plan", [SPAN, WINDOW, HOLD], ids=["span", "window", "hold"])
+@given(chunks=chunked(), places=st.sets(st.integers(0, 8), max_size=3))
+@settings(max_examples=200)
+async def test_what_was_given_up_and_goes_on_is_the_whole_or_a_failure(
+    plan: Plan, chunks: list[str], places: set[int]
+) -> None:
+    stream = Passage(plan, Exchange("x", "text"), Engine()).stream()
+    text, left = "".join(chunks), 0
+    for i, chunk in enumerate(chunks):
+        stream.feed(0, "", "text", chunk)
+        await stream.settle()
+        if i in places:
+            stream.give_up(stream.gate(""))
+            await stream.settle()
+            left = stream.gate("").length
+    verdict = await stream.end(0)
+    gate = stream.gate("")
+    if verdict.unavailable or stream.closed(0):
+        assert any(failure.reason == "straddles" for failure in verdict.failures)
+        assert left
+        return
+    assert gate.cleared == len(text)
+    edited = gate.edited(text, 0, len(text))
+    action, want, known = await whole(plan, text)
+    assert (verdict.action, text if edited is None else edited) == (action, want)
+    assert found(verdict.findings) == known
+
+
+async def test_texts_that_come_whole_are_not_read_across() -> None:
+    stream = Passage(SPAN, Exchange("x", "text"), Engine()).stream()
+    for piece in ("sec", "ret", "a secret", "bob@exam", "ple.com"):
+        stream.feed(0, "", "text", piece, whole=True)
+        assert stream.gate("").held == 0
+    assert [finding.span for finding in (await stream.end(0)).findings] == [(8, 14)]

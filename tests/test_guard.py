@@ -87,6 +87,8 @@ PARTS = {
         ({"a": [{"b": "secret"}, 2]}, {"a": [{"b": "[WORDS]"}, 2]}),
         ([MESSAGE, {"text": "secret"}], [{**MESSAGE, "content": "a [WORDS]"}, {"text": "[WORDS]"}]),
         (("nothing", 7), ("nothing", 7)),
+        ((MESSAGE,), ({"role": "user", "content": "a [WORDS]", "name": "bob"},)),
+        ({"messages": [MESSAGE]}, {"messages": [{"role": "user", "content": "a [WORDS]", "name": "bob"}]}),
     ],
 )  # fmt: skip
 def test_edited_arguments_reach_the_function(calling: Calling, given: Any, got: Any) -> None:
@@ -97,9 +99,7 @@ def test_edited_arguments_reach_the_function(calling: Calling, given: Any, got: 
     assert repr(given) == before, "the caller's own value stays as it is"
 
 
-@pytest.mark.parametrize(
-    "given", [("a secret",), (MESSAGE,), {"secret": 1}, [{"a": {"secret": ""}}], {"secret"}], ids=repr
-)
+@pytest.mark.parametrize("given", [("a secret",), {"secret": 1}, [{"a": {"secret": ""}}], {"secret"}], ids=repr)
 def test_what_can_not_be_edited_fails_closed(calling: Calling, given: Any) -> None:
     seen: list[Any] = []
     with pytest.raises(GuardUnavailable) as raised:

@@ -8,8 +8,8 @@ import pytest
 
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Subject
-from lockgate.guard import Pieces
 from lockgate.passage import Passage, settled
+from lockgate.pieces import Pieces
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy

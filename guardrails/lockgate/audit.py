@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
+import re
 import sys
 import threading
 import time
@@ -31,13 +33,15 @@ QUEUE = 4096
 """Lines that may wait for the disk. Past that, lines are dropped, counted and reported: an answer never waits."""
 
 _BATCH = 256  # lines that are written at once
-_LONGEST = 128  # of a client-supplied name
+_MODEL = re.compile(r"(?:[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127})?")
+"""What a model may be called. Anything else is somebody's words, and is marked as a text is."""
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for lines still queued
 
 
 @dataclass(slots=True)
 class Line:
-    """What is known of an exchange when its last byte has gone. `marks` are of texts that were not kept (streams)."""
+    """What is known of an exchange when its last byte has gone. `marks` are of texts that were not kept (streams);
+    `key` is the id of the client's key, which is no secret."""
 
     id: str
     path: str
@@ -45,6 +49,8 @@ class Line:
     dialect: str = ""
     model: str = ""
     tags: Sequence[str] = ()
+    tenant: str = ""
+    key: str = ""
     stream: bool = False
     outcome: str = ""
     error: str = ""
@@ -72,13 +78,19 @@ class Audit:
             sys.stdout.buffer if target == "-" else Path(target).open("ab", buffering=0)  # noqa: SIM115 - it is open as long as the process
         )
         self._owns_file = target != "-"
-        self._torn = False  # the last write ended within a line
+        # The last write ended within a line: ours, or that of a process that was killed.
+        self._torn = target != "-" and _ends_within_a_line(Path(target))
         self._closed = False
         self._queue: queue.Queue[Line | None] = queue.Queue(QUEUE)
         self._thread = threading.Thread(target=self._run, name="lockgate-audit", daemon=True)
         self._thread.start()
         if not self.marker.joinable:
             _log.warning("no audit key is set: marks of texts are not joinable with those of other starts")
+
+    @property
+    def waiting(self) -> int:
+        """Lines that wait for the disk."""
+        return self._queue.qsize()
 
     def write(self, line: Line) -> None:
         """Queue a line. Never waits, never raises."""
@@ -140,6 +152,17 @@ class Audit:
             self._drop(f"audit lines could not be written ({type(error).__name__})", lost)
 
 
+def _ends_within_a_line(path: Path) -> bool:
+    if not path.is_file():  # a pipe can't be read again
+        return False
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:  # empty, or not ours to read
+        return False
+
+
 def _encoded(shown: Mapping[str, Any]) -> bytes:
     try:
         return to_json(shown, inf_nan_mode="null") + b"\n"
@@ -160,8 +183,10 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "outcome": line.outcome,
         "error": line.error,
         "dialect": line.dialect,
-        "model": line.model[:_LONGEST],
+        "model": line.model if _MODEL.fullmatch(line.model) else f"~{marker.mark(line.model)}",
         "tags": list(line.tags),
+        "tenant": line.tenant,
+        "key": line.key,
         "stream": line.stream,
         "policy": line.policy,
         "policy_hash": line.policy_hash,
@@ -175,6 +200,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
             if segment is not None and finding.span is not None:
                 entry["mark"] = marker.mark(segment.text[finding.span[0] : finding.span[1]])
         _hide_names(public, marker)
+        public["coverage"]["beside"] = f"{line.dialect}.{side}"
         shown[side] = public
     return shown
 

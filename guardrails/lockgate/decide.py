@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lockgate.act import edit_for, unite
 from lockgate.exchange import Exchange, Side
@@ -61,6 +61,8 @@ def decide(
     facts: dict[str, object] | None = None
     for rule in rules:
         result = results.get(rule.id, _NONE)
+        if len(result.findings) > 1:
+            result = RuleResult(distinct(result.findings), result.failures)
         verdict.findings.extend(result.findings)
         verdict.failures.extend(result.failures)
         if rule.uses and not result.findings and not result.failures:
@@ -91,12 +93,34 @@ def decide(
     return verdict
 
 
+def distinct(findings: Sequence[Finding]) -> list[Finding]:
+    """One detector's findings of one label that overlap are one thing, seen twice: by a number's form, say, and by the
+    word before it. They become one finding, over the span of all, with the highest score."""
+    found: list[Finding] = []
+    newest: dict[tuple[str, str, str, int | None], int] = {}
+    places = {where: i for i, where in enumerate(dict.fromkeys(finding.where for finding in findings))}
+    for finding in sorted(findings, key=lambda f: (places[f.where], f.span or (-1, -1))):
+        if finding.span is None:
+            found.append(finding)
+            continue
+        name = (finding.detector, finding.label, finding.where, finding.choice)
+        at = newest.get(name)
+        before = found[at].span if at is not None else None
+        if at is None or before is None or finding.span[0] >= before[1]:
+            newest[name] = len(found)
+            found.append(finding)
+            continue
+        span = (before[0], max(before[1], finding.span[1]))
+        found[at] = replace(found[at], span=span, score=max(found[at].score, finding.score))
+    return found if len(found) < len(findings) else list(findings)
+
+
 def _keep_uncovered(result: RuleResult, failed: list[tuple[PlannedRule, list[Failure]]], rule: PlannedRule) -> None:
     """A rewrite that applies has not covered what a failure hid: a match that was cut at its width, or stands where
     nothing can be edited; all that another detector would have found. That a condition is true in spite of a detector's
     failure is for the condition to say."""
     judged = rule.condition is not None and rule.condition.uses_detectors
-    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable")]
+    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable", "straddles")]
     if hidden and rule.action is Action.REWRITE:
         failed.append((rule, hidden))
 
@@ -107,7 +131,7 @@ def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
 
 def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
     """What each detector of the rule's `use:` answered; None for one that failed."""
-    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable")}
+    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable", "straddles")}
     answers: dict[str, Answer | None] = {}
     for use in rule.uses:
         if use.kind in down:

@@ -7,11 +7,13 @@ from typing import Literal
 
 Side = Literal["prompt", "completion"]
 Role = Literal["system", "user", "assistant", "tool", "upstream"]
-Kind = Literal["text", "tool_call", "tool_result", "tool_schema", "reasoning", "document"]
+Kind = Literal["text", "tool_call", "tool_result", "tool_schema", "reasoning", "document", "identifier", "link"]
 
 SIDES: tuple[Side, ...] = ("prompt", "completion")
 ROLES: tuple[Role, ...] = ("system", "user", "assistant", "tool", "upstream")
-KINDS: tuple[Kind, ...] = ("text", "tool_call", "tool_result", "tool_schema", "reasoning", "document")
+KINDS: tuple[Kind, ...] = (
+    "text", "tool_call", "tool_result", "tool_schema", "reasoning", "document", "identifier", "link",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -33,11 +35,12 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who asks, and in what setting: what `request.*` shows to a condition."""
+    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used."""
 
     model: str = ""
     user: str = ""
     tags: tuple[str, ...] = ()
+    tenant: str = ""
 
 
 @dataclass(slots=True)

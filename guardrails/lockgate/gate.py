@@ -4,6 +4,7 @@
     due()        windows that detectors have to look at before they may leave
     settle(…)    what they answered
     flush()      the text has ended
+    give_up()    nobody waits for the end of what may still become a match: it leaves as it stands
     cleared      how many characters, from the start of the channel, may leave
     edits        what is replaced below `cleared`, in offsets of the channel
 
@@ -14,18 +15,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 from lockgate.act import edit_for, unite
 from lockgate.decide import Results, RuleResult
-from lockgate.detectors.scanner import Scan, ScanError
-from lockgate.normalise import last_visible
-from lockgate.policy.plan import Look, PlannedRule, Sweep, Use
+from lockgate.detectors.scanner import Match, ScanError
+from lockgate.policy.plan import Asked, Look, PlannedRule, Use
+from lockgate.tail import Place, Tail, Windows
 from lockgate.verdict import Action, Edit, Failure, Finding, Reason
-from lockgate.windows import borders
 
 _WATCH_BATCH = 1024  # a watching scan waits for this much text, since nothing waits for it
-
 
 WHOLLY = "*"
 """Among the labels that a rule is exempt from: a permit has relieved it of all."""
@@ -54,36 +52,16 @@ class Due:
     asked: tuple[tuple[PlannedRule, Use], ...]
 
 
-class _Tail:
-    """The part of a channel's text that a sweep has not finished with."""
-
-    __slots__ = ("base", "context", "pending", "sweep")
-
-    def __init__(self, sweep: Sweep) -> None:
-        self.sweep = sweep
-        self.base = 0  # channel offset of pending[0]
-        self.context = ""
-        self.pending = ""
-
-    def scan(self, *, final: bool) -> tuple[Scan, int]:
-        """Scan what is pending. The scan's offsets count from the context's start: add the second value."""
-        start = len(self.context)
-        scan = self.sweep.scanner.scan(self.context + self.pending, start=start, final=final)
-        return scan, self.base - start
-
-    def drop(self, count: int) -> None:
-        if not count:
-            return
-        gone = self.pending[:count]
-        self.context = last_visible(self.context + gone)
-        self.pending = self.pending[count:]
-        self.base += count
-
-
 class Gate:
     """See the module. `where` is the pointer that findings carry; `settled` what the request decided beforehand;
     `pinned` the detectors that are not asked, since their answer is given: all
     is held for it."""
+
+    __slots__ = (
+        "_acting", "_active", "_conditionless", "_due", "_ended", "_exempt", "_fixed", "_gone", "_held", "_hold_limit",
+        "_look", "_max_hold", "_only_watched", "_pinned", "_stop", "_watching", "_whole", "_windows", "choice",
+        "cleared", "edits", "failed_closed", "length", "refused", "results", "where",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -100,6 +78,7 @@ class Gate:
         self.where = where
         self.choice = choice
         self.length = 0
+        self.cleared = 0
         self.edits: list[Edit] = []
         self.results: Results = {}
         self.refused = settled.refusing
@@ -113,27 +92,22 @@ class Gate:
         self._max_hold = max_hold
         self._hold_limit = hold_limit
         self._ended = False
-        self._acting = _Tail(look.acting) if look is not None and look.acting is not None else None
-        self._watching = _Tail(look.watching) if look is not None and look.watching is not None else None
-        self._window_text = ""
-        self._window_base = 0
-        self._windows_cleared = 0
-        self._settled: dict[int, int] = {}  # settled windows that an earlier, unsettled one still blocks
+        self._acting = Tail(look.acting) if look is not None and look.acting is not None else None
+        self._watching = Tail(look.watching) if look is not None and look.watching is not None else None
+        self._windows = Windows() if look is not None and look.windowed else None
         self._due: list[Due] = []
         self._whole: list[str] | None = [] if look is not None and (look.holds or look.whole) else None
         self._held = bool(pinned) or (look is not None and look.holds)
-        self._cleared = 0
         self._gone = 0  # edits that lie before all that has yet to leave
         self._stop: int | None = 0 if settled.refusing is not None or settled.closing else None
-
-    @property
-    def cleared(self) -> int:
-        return self._cleared
+        # Nothing can hold or change such a text: it is cleared as it comes.
+        waits = self._acting or self._windows or self._held or self._whole is not None or self._stop is not None
+        self._only_watched = not waits
 
     @property
     def held(self) -> int:
         """Characters that have come and may not leave yet."""
-        return self.length - self._cleared
+        return self.length - self.cleared
 
     @property
     def stopped(self) -> bool:
@@ -144,6 +118,11 @@ class Gate:
     def waits(self) -> bool:
         """Windows are due."""
         return bool(self._due)
+
+    @property
+    def unsettled(self) -> bool:
+        """Windows are due, or nothing more may leave: the caller has something to do."""
+        return self._stop is not None or bool(self._due)
 
     @property
     def keeps_text(self) -> bool:
@@ -158,13 +137,56 @@ class Gate:
         if not text:
             return
         self.length += len(text)
-        self._take(text)
+        watching = self._watching
+        if watching is not None:
+            watching.pending += text
+        if self._only_watched:
+            self.cleared = self.length
+            if watching is not None and len(watching.pending) >= _WATCH_BATCH:
+                self._sweep(watching)
+            return
+        if self._acting is not None:
+            self._acting.pending += text
+        if self._whole is not None:
+            self._whole.append(text)
+        if self._windows is not None and self._windows.feed(text):
+            self._tear()
         self._advance()
 
     def flush(self) -> None:
         """The channel has ended: what was undecided is decided as it stands."""
         self._ended = True
         self._advance()
+
+    def give_up(self, *, overflow: bool = False) -> None:
+        """Decide what is held by patterns and sentence windows as if the channel had ended, and clear it.
+
+        If more text comes after all, and what was decided turns out to be wrong, or a match reaches into what was
+        cleared, that is a failure (`straddles`). What waits for a verdict on the whole goes on waiting, unless it is
+        an `overflow`.
+        """
+        if self._ended or self._stop is not None:
+            return
+        if self._held and overflow:
+            self._overflow_held()
+        if self._held:
+            return
+        acting = self._acting
+        if acting is not None and acting.pending:
+            self._sweep(acting, give_up=True)
+        if self._windows is not None:
+            self._ask(self._windows.give_up())
+        self._clear(self.length)
+
+    def end_piece(self) -> None:
+        """What has come is a text of its own, and what comes next is another one that is counted on."""
+        for tail in (self._acting, self._watching):
+            if tail is not None:
+                self._sweep(tail, final=True)
+                tail.forget()
+        if self._windows is not None:
+            self._ask(self._windows.cut(final=True))
+        self._clear(self.length)
 
     def due(self) -> list[Due]:
         due, self._due = self._due, []
@@ -179,9 +201,8 @@ class Gate:
         self._add_edits(fresh)
         for failure in failures:
             self._failed(rules[failure.rule], failure, start=due.start)
-        self._settled[due.start] = due.start + len(due.text)
-        while self._windows_cleared in self._settled:
-            self._windows_cleared = self._settled.pop(self._windows_cleared)
+        if self._windows is not None:
+            self._windows.settle(due.start, due.start + len(due.text))
         self._advance()
 
     def edited(self, text: str, start: int, end: int) -> str | None:
@@ -193,7 +214,8 @@ class Gate:
         parts: list[str] = []
         position = start
         touched = False
-        for edit in islice(edits, self._gone, None):
+        for i in range(self._gone, len(edits)):
+            edit = edits[i]
             low, high = edit.span
             if low >= end:
                 break
@@ -213,89 +235,120 @@ class Gate:
             self._held = False
             self._gone = 0
             self.edits = [edit for edit in edits if edit.where == self.where]
-            self._cleared = self.length
+            self.cleared = self.length
 
     # The rest is how.
 
-    def _take(self, text: str) -> None:
-        if self._acting is not None:
-            self._acting.pending += text
-        if self._watching is not None:
-            self._watching.pending += text
-        if self._whole is not None:
-            self._whole.append(text)
-        if self._look is not None and self._look.windowed:
-            self._window_text += text
-
     def _advance(self) -> None:
         clear = self.length
-        if self._acting is not None:
-            self._sweep(self._acting)
-            clear = min(clear, self._acting.base)
+        acting = self._acting
+        if acting is not None:
+            if acting.pending:
+                self._sweep(acting)
+            clear = acting.base
         watching = self._watching
         if watching is not None and watching.pending and (self._ended or len(watching.pending) >= _WATCH_BATCH):
             self._sweep(watching)
-        if self._look is not None and self._look.windowed:
-            self._cut_windows()
-            clear = min(clear, self._windows_cleared)
+        if self._windows is not None:
+            self._ask(self._windows.cut(final=self._ended))
         if self._held and self.length > self._hold_limit:
-            self._held = False  # from here on each rule's `on_error` says what happens
-            rules = self._look.rules if self._look is not None else ()
-            self._overflow(((r, use.kind) for r in rules if r.stream == "hold" for use in r.uses), "overflow")
+            self._overflow_held()
+        self._clear(clear)
+
+    def _clear(self, clear: int) -> None:
         if self._held:
-            clear = 0
+            return
+        if self._windows is not None:
+            clear = min(clear, self._windows.cleared)
         if self._stop is not None:
             clear = min(clear, self._stop)
-        for edit in reversed(self.edits):
-            if edit.span[1] <= clear:
-                break
-            clear = min(clear, edit.span[0])
-        self._cleared = max(self._cleared, clear)
+        if self.edits:
+            for edit in reversed(self.edits):
+                if edit.span[1] <= clear:
+                    break
+                clear = min(clear, edit.span[0])
+        self.cleared = max(self.cleared, clear)
 
-    def _cut_windows(self) -> None:
-        assert self._look is not None
-        start = 0
-        asked = tuple(
-            (rule, use) for rule, use in self._look.windowed if rule.id in self._active and use.kind not in self._pinned
-        )
-        for end in borders(self._window_text, final=self._ended):
-            self._due.append(Due(self._window_base + start, self._window_text[start:end], asked))
-            start = end
-        self._window_text = self._window_text[start:]
-        self._window_base += start
+    def _overflow_held(self) -> None:
+        self._held = False  # from here on each rule's `on_error` says what happens
+        rules = self._look.rules if self._look is not None else ()
+        self._overflow(((r, use.kind) for r in rules if r.stream == "hold" for use in r.uses), "overflow")
 
-    def _sweep(self, tail: _Tail) -> None:
+    def _asked_of_windows(self) -> tuple[tuple[PlannedRule, Use], ...]:
+        known = self._look.windowed if self._look is not None else ()
+        return tuple((r, u) for r, u in known if r.id in self._active and u.kind not in self._pinned)
+
+    def _ask(self, windows: Iterable[tuple[int, str]]) -> None:
+        for start, text in windows:
+            self._due.append(Due(start, text, self._asked_of_windows()))
+
+    def _tear(self) -> None:
+        """A window that was given up goes on: nobody judges it whole."""
+        for rule, use in self._asked_of_windows():
+            self._fail(rule, use.kind, "straddles", self.cleared)
+
+    def _asking(self, tail: Tail, spec: int) -> Iterable[Asked]:
+        known = tail.sweep.asked[spec]
+        return (asked for asked in known if asked.rule.id in self._active and asked.kind not in self._pinned)
+
+    def _sweep(self, tail: Tail, *, final: bool = False, give_up: bool = False) -> None:
+        """Scan a tail, and drop what is finished. To `give_up` is to decide it all, and to drop nothing."""
         if not tail.pending:
             return
         try:
-            scan, shift = tail.scan(final=self._ended)
+            matches, shift, cut = tail.scan(final=final or give_up or self._ended)
         except ScanError:
-            for row in tail.sweep.asked:
-                for asked in row:
-                    if asked.rule.id in self._active and asked.kind not in self._pinned:
-                        self._fail(asked.rule, asked.kind, "crash", tail.base)
-            tail.drop(len(tail.pending))
+            for spec in range(len(tail.sweep.asked)):
+                for asked in self._asking(tail, spec):
+                    self._fail(asked.rule, asked.kind, "crash", tail.base)
+            tail.drop(self.length)
             return
-        fresh: list[Edit] = []
-        for match in scan.matches:
-            for asked in tail.sweep.asked[match.spec]:
-                if asked.rule.id not in self._active or asked.kind in self._pinned:
-                    continue
-                spec = tail.sweep.scanner.specs[match.spec]
-                span = (match.start + shift, match.end + shift)
-                finding = Finding(asked.kind, spec.label, spec.score, self.where, span, asked.rule.id, self.choice)
-                if match.too_wide:
-                    self._fail(asked.rule, asked.kind, "too_wide", span[0])
-                fresh.extend(self._found(asked.rule, finding, start=span[0]))
-        self._add_edits(fresh)
-        done = scan.cut + shift - tail.base
-        tail.drop(done)
+        doubtful = tail.released > tail.base
+        if matches or doubtful:
+            places = {Place(match.spec, match.start + shift, match.end + shift): match for match in matches}
+            self._report(tail, places)
+            if doubtful:
+                self._check(tail, places, cut)
+            if give_up:
+                tail.told = set(places)
+        if give_up:
+            tail.released = self.length
+            return
+        tail.drop(cut)
         if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
             # What is still alive here can't be held any longer: it counts as found, under each rule's `on_error`.
             self._overflow(((asked.rule, asked.kind) for row in tail.sweep.asked for asked in row), "too_wide")
-            tail.drop(len(tail.pending))
+            tail.drop(self.length)
 
-    def _found(self, rule: PlannedRule, finding: Finding, *, start: int) -> list[Edit]:
+    def _report(self, tail: Tail, places: Mapping[Place, Match]) -> None:
+        """What a scan has found, less what was told of this text before."""
+        specs = tail.sweep.scanner.specs
+        fresh: list[Edit] = []
+        for place, match in places.items():
+            if place in tail.told:
+                continue
+            spec = specs[place.spec]
+            left = place.start < tail.released
+            for asked in self._asking(tail, place.spec):
+                rule, span = asked.rule, (place.start, place.end)
+                finding = Finding(asked.kind, spec.label, spec.score, self.where, span, rule.id, self.choice)
+                start = tail.released if left else place.start
+                if match.too_wide:
+                    self._fail(rule, asked.kind, "too_wide", start)
+                fresh.extend(self._found(rule, finding, start=start, left=left))
+        self._add_edits(fresh)
+
+    def _check(self, tail: Tail, places: Mapping[Place, Match], cut: int) -> None:
+        """Of a text that was given up: what was found in it must be what is found now that more has come."""
+        for place in tail.told:
+            if place.start < cut and place not in places:
+                label = tail.sweep.scanner.specs[place.spec].label
+                for asked in self._asking(tail, place.spec):
+                    if label not in self._exempt.get(asked.rule.id, ()):
+                        self._fail(asked.rule, asked.kind, "straddles", tail.released)
+
+    def _found(self, rule: PlannedRule, finding: Finding, *, start: int, left: bool = False) -> list[Edit]:
+        """Note a finding. Its edit, where it makes one; `left` says that some of it has left already."""
         self.results.setdefault(rule.id, RuleResult()).findings.append(finding)
         exempt = self._exempt.get(rule.id, ())
         if rule.stream in ("hold", "after") or finding.label in exempt or WHOLLY in exempt:
@@ -306,9 +359,9 @@ class Gate:
         if rule.action is Action.REFUSE:
             self._refuse(rule, start)
         elif rule.rewrite is not None and finding.span is not None:
-            if not self._fixed:
+            if not self._fixed and not left:
                 return [edit_for(rule, finding)]
-            self._fail(rule, finding.detector, "uneditable", start)
+            self._fail(rule, finding.detector, "straddles" if left else "uneditable", start)
         return []
 
     def _add_edits(self, fresh: list[Edit]) -> None:
@@ -328,7 +381,7 @@ class Gate:
     def _overflow(self, asked: Iterable[tuple[PlannedRule, str]], reason: Reason) -> None:
         for rule, kind in dict.fromkeys(asked):
             if rule.id in self._active:
-                self._fail(rule, kind, reason, self._cleared)
+                self._fail(rule, kind, reason, self.cleared)
 
     def _fail(self, rule: PlannedRule, kind: str, reason: Reason, start: int) -> None:
         failure = Failure(kind, reason, self.where, rule.id, self.choice, rule.on_error)

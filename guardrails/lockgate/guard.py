@@ -14,32 +14,35 @@ import asyncio
 import functools
 import inspect
 import os
-import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Literal, ParamSpec, TypeVar
 
+from lockgate.background import BACKGROUND
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Side, Subject
 from lockgate.ids import new_id
-from lockgate.passage import Passage, Stream
+from lockgate.passage import Passage
+from lockgate.pieces import AsyncGuardedStream, GuardedStream, Pieces, raise_for
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
-from lockgate.verdict import Action, Verdict
+from lockgate.verdict import Verdict
+from lockgate.wire.chunks import CHANNEL
 from lockgate.wire.pointer import escape
-from lockgate.wire.values import edit_value, is_text, read_value
+from lockgate.wire.values import edit_value, is_text, read_argument, read_value
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
-PolicyLike = str | os.PathLike[str] | Policy | Plan
+_OWN = frozenset({"self", "cls"})  # whose method it is: no prompt, though a model may hold texts
 
-_CHANNEL = ""  # the pointer of a bare text
+PolicyLike = str | os.PathLike[str] | Policy | Plan
 
 
 class Guard:
@@ -60,7 +63,7 @@ class Guard:
         on_verdict: Callable[[Verdict], object] | None = None,
         engine: Engine | None = None,
     ) -> None:
-        self.plan = _plan(policy)
+        self.plan = plan_for(policy)
         self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
         self._subject = Subject(model=model, tags=tuple(tags))
         self._on_verdict = on_verdict
@@ -71,17 +74,17 @@ class Guard:
     async def acheck(self, value: Any, *, side: Side = "prompt") -> Verdict:
         """What the policy says of `value`: a text, chat messages, or any container of texts. Raises nothing."""
         reading = Reading()
-        read_value(reading, _CHANNEL, value, "user" if side == "prompt" else "assistant", _choice(side))
+        read_value(reading, CHANNEL, value, "user" if side == "prompt" else "assistant", _choice(side))
         passage = self._passage()
         return await (passage.prompt(reading) if side == "prompt" else passage.answer(reading))
 
     def check(self, value: Any, *, side: Side = "prompt") -> Verdict:
         """`acheck`, for callers that are not async."""
-        return _run(self.acheck(value, side=side))
+        return BACKGROUND.run(self.acheck(value, side=side))
 
     def edited(self, value: T, verdict: Verdict) -> T:
         """`value` as `verdict` (of `check`) lets it through. Raises Refused and GuardUnavailable."""
-        _raise(verdict)
+        raise_for(verdict)
         result: T = edit_value(value, verdict.edits)
         return result
 
@@ -107,12 +110,13 @@ class Guard:
         def call(*args: Any, **kwargs: Any) -> Any:
             passage = self._passage()
             bound, reading = self._read(signature, args, kwargs)
-            self._admit(bound, _run(passage.prompt(reading)))
+            self._admit(bound, BACKGROUND.run(passage.prompt(reading)))
             value = function(*bound.args, **bound.kwargs)
-            if inspect.isgenerator(value):
-                passage.exchange.stream = True
-                return self._streamed(passage, value)
-            return self._release(value, _run(passage.answer(_said(value))))
+            if inspect.isawaitable(value):
+                guarded = self._awaited(passage, value)
+                return asyncio.ensure_future(guarded) if asyncio.isfuture(value) else guarded
+            streamed = self._as_stream(passage, value)
+            return self._release(value, BACKGROUND.run(passage.answer(_said(value)))) if streamed is None else streamed
 
         return call
 
@@ -121,56 +125,128 @@ class Guard:
             passage = self._passage()
             bound, reading = self._read(signature, args, kwargs)
             self._admit(bound, await passage.prompt(reading))
-            value = await function(*bound.args, **bound.kwargs)
-            return self._release(value, await passage.answer(_said(value)))
+            return await self._awaited(passage, function(*bound.args, **bound.kwargs))
 
         return call
+
+    async def _awaited(self, passage: Passage, coroutine: Awaitable[Any]) -> Any:
+        value = await coroutine
+        streamed = self._as_stream(passage, value)
+        return self._release(value, await passage.answer(_said(value))) if streamed is None else streamed
 
     def _generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
             passage = self._passage(stream=True)
             bound, reading = self._read(signature, args, kwargs)
-            self._admit(bound, _run(passage.prompt(reading)))
-            yield from self._streamed(passage, function(*bound.args, **bound.kwargs))
+            self._admit(bound, BACKGROUND.run(passage.prompt(reading)))
+            return (yield from self._streamed(passage, function(*bound.args, **bound.kwargs)))
 
         return call
 
-    def _streamed(self, passage: Passage, source: Generator[Any, Any, Any]) -> Iterator[Any]:
-        pieces = Pieces(passage.stream())
-        try:
-            for piece in source:
-                with self._telling():
-                    cleared = _run(pieces.add(piece))
-                yield from cleared
-            with self._telling():
-                rest, verdict = _run(pieces.end())
-            self._tell(verdict)
-            yield from rest
-        finally:
-            source.close()
-
     def _async_generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
-        async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+        async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
             passage = self._passage(stream=True)
             bound, reading = self._read(signature, args, kwargs)
             self._admit(bound, await passage.prompt(reading))
-            source = function(*bound.args, **bound.kwargs)
-            pieces = Pieces(passage.stream())
+            pieces = self._async_streamed(passage, function(*bound.args, **bound.kwargs))
+            # As `yield from` would do it: what is sent and thrown goes on to the function.
+            step: Callable[[], Awaitable[Any]] = partial(anext, pieces)
             try:
-                async for piece in source:
-                    with self._telling():
-                        cleared = await pieces.add(piece)
-                    for one in cleared:
-                        yield one
-                with self._telling():
-                    rest, verdict = await pieces.end()
-                self._tell(verdict)
-                for one in rest:
-                    yield one
+                while True:
+                    try:
+                        piece = await step()
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        step = partial(pieces.asend, (yield piece))
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the function's to handle
+                        step = partial(pieces.athrow, error)
             finally:
-                await source.aclose()
+                await pieces.aclose()
 
         return call
+
+    # What streams, by what it is: a function need not be a generator to return one.
+
+    def _as_stream(self, passage: Passage, value: Any) -> Any:
+        """What a caller gets in place of a generator or an SDK's stream; None for any other value."""
+        passage.exchange.stream = True
+        if inspect.isgenerator(value):
+            return self._streamed(passage, value)
+        if inspect.isasyncgen(value):
+            return self._async_streamed(passage, value)
+        if hasattr(value, "response") and hasattr(value, "close"):
+            if hasattr(value, "__next__"):
+                return GuardedStream(value, self._streamed(passage, value))
+            if hasattr(value, "__anext__"):
+                return AsyncGuardedStream(value, self._async_streamed(passage, value))
+        passage.exchange.stream = False
+        return None
+
+    def _streamed(self, passage: Passage, source: Any) -> Generator[Any, Any, Any]:
+        """The pieces of a generator or an SDK's stream. What is sent or thrown at a piece reaches the source when it is
+        asked for its next; what a generator returns is guarded as an answer of its own."""
+        pieces = Pieces(passage.stream())
+        step: Callable[[], Any] = partial(next, source)
+        try:
+            while True:
+                try:
+                    piece = step()
+                except StopIteration as stop:
+                    result = stop.value
+                    break
+                step = partial(next, source)
+                with self._telling():
+                    cleared = BACKGROUND.run(pieces.add(piece))
+                for one in cleared:
+                    try:
+                        sent = yield one
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the source's to handle
+                        step = partial(getattr(source, "throw", _thrown), error)
+                    else:
+                        step = partial(source.send, sent) if sent is not None else step
+            with self._telling():
+                rest, verdict = BACKGROUND.run(pieces.end())
+            self._tell(verdict)
+            yield from rest
+            if result is None:
+                return None
+            return self._release(result, BACKGROUND.run(self._passage(stream=True).answer(_said(result))))
+        finally:
+            source.close()
+
+    async def _async_streamed(self, passage: Passage, source: Any) -> AsyncGenerator[Any, Any]:
+        pieces = Pieces(passage.stream())
+        step: Callable[[], Awaitable[Any]] = partial(anext, source)
+        try:
+            while True:
+                try:
+                    piece = await step()
+                except StopAsyncIteration:
+                    break
+                step = partial(anext, source)
+                with self._telling():
+                    cleared = await pieces.add(piece)
+                for one in cleared:
+                    try:
+                        sent = yield one
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - it is the source's to handle
+                        step = partial(getattr(source, "athrow", _thrown_later), error)
+                    else:
+                        step = partial(source.asend, sent) if sent is not None else step
+            with self._telling():
+                rest, verdict = await pieces.end()
+            self._tell(verdict)
+            for one in rest:
+                yield one
+        finally:
+            await (source.aclose() if hasattr(source, "aclose") else source.close())
 
     # The steps. What calls `on_verdict` runs in the caller's thread: it may guard something itself.
 
@@ -183,8 +259,13 @@ class Guard:
         bound = signature.bind(*args, **kwargs)
         bound.apply_defaults()
         reading = Reading()
-        for where, holder, key in self._prompts(bound):
-            read_value(reading, where, holder[key], "user")
+        prompts = list(self._prompts(bound))
+        chat = any(key == "messages" for _, _, key in prompts)
+        for where, holder, key in prompts:
+            if chat:
+                read_argument(reading, where, str(key), holder[key])
+            else:
+                read_value(reading, where, holder[key], "user")
         return bound, reading
 
     def _prompts(self, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, Any]]:
@@ -201,7 +282,7 @@ class Guard:
                 holder = holder[name]
                 where, keys = f"/{escape(name)}", list(holder)
             for key in keys:
-                if is_text(holder[key]) if self._prompt is None else name in self._prompt:
+                if name not in _OWN and is_text(holder[key]) if self._prompt is None else name in self._prompt:
                     yield f"{where}/{escape(str(key))}", holder, key
 
     def _require_names(self, signature: inspect.Signature, function: Callable[..., Any]) -> None:
@@ -212,13 +293,13 @@ class Guard:
 
     def _admit(self, bound: inspect.BoundArguments, verdict: Verdict) -> None:
         self._tell(verdict)
-        _raise(verdict)
+        raise_for(verdict)
         for where, holder, key in self._prompts(bound):
             holder[key] = edit_value(holder[key], verdict.edits, base=where)
 
     def _release(self, value: Any, verdict: Verdict) -> Any:
         self._tell(verdict)
-        _raise(verdict)
+        raise_for(verdict)
         return edit_value(value, verdict.edits)
 
     @contextmanager
@@ -247,59 +328,12 @@ def guard(
     return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict)
 
 
-class Pieces:
-    """A streamed text, piece by piece. What is not a text is an unknown part, judged by the policy's `unknown:`."""
+def _thrown(error: BaseException) -> Any:
+    raise error
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
-        self._queue: list[tuple[Any, int, int]] = []
-        self._fed = False
 
-    async def add(self, piece: Any) -> list[Any]:
-        """Take one piece; give the pieces that may leave. Raises Refused and GuardUnavailable."""
-        if isinstance(piece, str):
-            self._fed = True
-            if self._stream.feed(0, _CHANNEL, "text", piece):
-                await self._stream.settle()
-            end = self._stream.gate(_CHANNEL).length
-            self._queue.append((piece, end - len(piece), end))
-        else:
-            if piece is not None:
-                self._stream.skip({_CHANNEL: "unread: unknown"}, [_CHANNEL])
-            self._queue.append((piece, -1, -1))
-        out = self._pop()
-        if self._stream.tripped and (self._stream.refused(0) or self._stream.closed(0)):
-            if out:
-                # What is cleared is the caller's; the refusal is raised by the next call.
-                return out
-            await self._stream.end(0)
-            _raise(self._stream.close())
-        return out
-
-    async def end(self) -> tuple[list[Any], Verdict]:
-        """The text is over: the rest, and the verdict."""
-        await self._stream.end(0)
-        out = self._pop()
-        verdict = self._stream.close()
-        _raise(verdict)
-        return out, verdict
-
-    def _pop(self) -> list[Any]:
-        out: list[Any] = []
-        gate = self._stream.gate(_CHANNEL) if self._fed else None
-        while self._queue:
-            piece, start, end = self._queue[0]
-            if end >= 0 and gate is not None:
-                if gate.cleared < end:
-                    break
-                edited = gate.edited(piece, start, end)
-                piece = piece if edited is None else edited
-            elif self._stream.unknown_refused:
-                break
-            self._queue.pop(0)
-            if piece != "":
-                out.append(piece)
-        return out
+async def _thrown_later(error: BaseException) -> Any:
+    raise error
 
 
 def _choice(side: Literal["prompt", "completion"]) -> int | None:
@@ -308,52 +342,12 @@ def _choice(side: Literal["prompt", "completion"]) -> int | None:
 
 def _said(value: Any) -> Reading:
     reading = Reading()
-    read_value(reading, _CHANNEL, value, "assistant", 0)
+    read_value(reading, CHANNEL, value, "assistant", 0)
     return reading
 
 
-def _raise(verdict: Verdict) -> None:
-    if verdict.action is Action.REFUSE:
-        raise Refused(verdict)
-    if verdict.unavailable:
-        raise GuardUnavailable(verdict)
-
-
-def _plan(policy: PolicyLike) -> Plan:
+def plan_for(policy: PolicyLike) -> Plan:
+    """The plan of a policy in any form. Raises PolicyError."""
     if isinstance(policy, Plan):
         return policy
     return compile_policy(policy if isinstance(policy, Policy) else load_policy(find_policy(policy)))
-
-
-class _Background:
-    """One event loop in one daemon thread, for all callers that have none."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        loop = self._started()
-        if threading.current_thread() is self._thread:
-            coroutine.close()
-            raise RuntimeError("a detector can't wait for a guard that is not async: it would wait for itself")
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
-
-    def _started(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or os.getpid() != self._pid:
-                self._pid = os.getpid()  # a forked child has the loop, but not its thread
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(target=self._loop.run_forever, name="lockgate", daemon=True)
-                self._thread.start()
-            return self._loop
-
-    _pid = 0
-
-
-_background = _Background()
-
-
-def _run(coroutine: Coroutine[Any, Any, T]) -> T:
-    return _background.run(coroutine)

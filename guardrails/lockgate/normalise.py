@@ -1,4 +1,4 @@
-"""The text that a detector sees, with a map back to the original.
+r"""The text that a detector sees, with a map back to the original.
 
 Folding works character by character, so a stream folds exactly as the whole does, however it is cut:
 
@@ -8,13 +8,17 @@ Folding works character by character, so a stream folds exactly as the whole doe
 - look-alike letters become the ASCII letter that they resemble (a subset of Unicode's confusables, UTS 39),
 - digits of every script become 0-9, spaces become a space, typographic punctuation becomes ASCII.
 
-Case is kept. What pattern authors write is folded in the same way, so that words in any script still match.
-Spaced-out letters depend on more than one character: `scanner.py` reads them as a second view.
+Before that, what JSON may write as an escape (``\u0061``, ``\/``) is read as the character that it stands for: a tool
+call's arguments are JSON within a string. Case is kept. What pattern authors write is folded in the same way, so that
+words in any script still match. Spaced-out letters and other disguises are read as a
+second view (`detectors/views.py`).
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Sequence
 
 # Each row: an ASCII character, then what looks like it. Greek, Cyrillic, Armenian, Cherokee, Latin small capitals and
@@ -170,6 +174,9 @@ class _FoldTable(dict[int, str]):
 
 
 _TABLE = _FoldTable()
+_DROPPED = bytes(code for code in range(0x80) if not _TABLE[code])
+_CHANGED = re.compile(r"[^\t\n\r\v\f -~]")
+"""What folding may change."""
 
 
 def fold(text: str) -> str:
@@ -177,60 +184,140 @@ def fold(text: str) -> str:
     return text.translate(_TABLE)
 
 
+_HEX = "[0-9a-fA-F]"
+_HIGH, _LOW = f"u[dD][89abAB]{_HEX}{{2}}", f"u[dD][c-fC-F]{_HEX}{{2}}"
+_ESCAPE = re.compile(rf"\\{{1,8}}+(?:{_HIGH}\\{{1,8}}+{_LOW}|u{_HEX}{{4}}|/)")
+"""JSON's escapes of characters that could stand there plainly. In JSON within JSON each has more backslashes."""
+
+_ESCAPE_BEFORE = re.compile(rf"(?:{_ESCAPE.pattern})\Z")
+_BEGUN = re.compile(rf"\\{{1,8}}+(?:(?:u{_HEX}{{0,3}})?|{_HIGH}(?:\\{{1,8}}+(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?)\Z")
+_LONGEST_ESCAPE = 26
+
+
+def _meant(escape: str) -> str:
+    """The character that an escape stands for."""
+    digits = escape.lstrip("\\")
+    if digits == "/":
+        return "/"
+    code = int(digits[1:5], 16)
+    if len(digits) > len("u0000"):
+        code = 0x10000 + ((code - 0xD800) << 10) + int(digits[-4:], 16) - 0xDC00
+    return chr(code)
+
+
+def begun(text: str) -> int:
+    """Where the escape begins that `text` may end in the middle of; len(text) if there is none."""
+    match = _BEGUN.search(text, max(len(text) - _LONGEST_ESCAPE, 0)) if "\\" in text else None
+    return match.start() if match is not None else len(text)
+
+
+def plain(text: str) -> bytes | None:
+    """The text in UTF-8, if folding changes nothing about it; None if it does, or may. Nearly every text is plain."""
+    if not text.isascii() or ("\\" in text and _ESCAPE.search(text)):
+        return None
+    encoded = text.encode()
+    return encoded if len(encoded.translate(None, _DROPPED)) == len(encoded) else None
+
+
+class Unescaped:
+    """A text with its escapes read, and its way back: `original` and the others as `Folded` has them."""
+
+    __slots__ = ("_ends", "_length", "_starts", "encoded", "text")
+
+    def __init__(self, source: str) -> None:
+        parts: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        done = 0
+        for match in _ESCAPE.finditer(source):
+            low, high = match.span()
+            parts += (source[done:low], _meant(match.group()))
+            starts.extend(range(done, low + 1))
+            ends.extend(range(done + 1, low + 1))
+            ends.append(high)
+            done = high
+        parts.append(source[done:])
+        starts.extend(range(done, len(source)))
+        ends.extend(range(done + 1, len(source) + 1))
+        self.text = "".join(parts)
+        self.encoded = self.text.encode("utf-8", "replace")
+        self._starts = starts
+        self._ends = ends
+        self._length = len(source)
+
+    def original(self, index: int) -> int:
+        return self._starts[index] if index < len(self._starts) else self._length
+
+    def original_end(self, index: int) -> int:
+        return self._ends[index - 1] if index > 0 else 0
+
+    def folded(self, offset: int) -> int:
+        return bisect_left(self._starts, offset)
+
+
 class Folded:
     """A folded text and its way back.
 
-    `text` is the folded text. `original(i)` is the offset in the original of folded character i;
-    `original_end(j)` the offset just behind the original character that gave folded character j - 1.
+    `text` is the folded text, `encoded` the same in UTF-8. `original(i)` is the offset in the original of folded
+    character i; `original_end(j)` the offset just behind the original character that gave folded character j - 1.
+    `unescaped` is the original with its escapes read, where it has any.
     """
 
-    __slots__ = ("_at", "_source", "text")
+    __slots__ = ("_at", "_source", "encoded", "text", "unescaped")
 
     def __init__(self, source: str) -> None:
-        folded = source.translate(_TABLE)
-        self.text = folded
+        self.unescaped = Unescaped(source) if "\\" in source and _ESCAPE.search(source) else None
+        if self.unescaped is not None:
+            source = self.unescaped.text
+        self.text = source.translate(_TABLE)
+        self.encoded = self.text.encode("utf-8", "replace")
         self._source = source
-        # An ASCII text of the same length has lost nothing: offsets are the same, and that is nearly every text.
         self._at: list[int] | None = None
-        self._identity(folded)
-
-    def _identity(self, folded: str) -> None:
-        if len(folded) == len(self._source) and self._source.isascii():
-            self._at = []
 
     def _offsets(self) -> list[int]:
         if self._at is None:
-            self._at = [i for i, char in enumerate(self._source) for _ in _TABLE[ord(char)]]
+            at: list[int] = []
+            done = 0
+            for match in _CHANGED.finditer(self._source):
+                i = match.start()
+                at.extend(range(done, i))
+                at.extend([i] * len(_TABLE[ord(self._source[i])]))
+                done = i + 1
+            at.extend(range(done, len(self._source)))
+            self._at = at
         return self._at
 
     def original(self, index: int) -> int:
         at = self._offsets()
-        if not at:
-            return index if self.text else len(self._source)
-        return at[index] if index < len(at) else len(self._source)
+        offset = at[index] if index < len(at) else len(self._source)
+        return offset if self.unescaped is None else self.unescaped.original(offset)
 
     def original_end(self, index: int) -> int:
-        if index <= 0:
-            return 0
-        at = self._offsets()
-        return at[index - 1] + 1 if at else index
+        end = self._offsets()[index - 1] + 1 if index > 0 else 0
+        return end if self.unescaped is None else self.unescaped.original_end(end)
 
     def folded(self, offset: int) -> int:
         """How many folded characters the first `offset` original characters gave."""
-        at = self._offsets()
-        if not at:
-            return offset if self.text else 0
-        return sum(len(_TABLE[ord(char)]) for char in self._source[:offset])
+        if self.unescaped is not None:
+            offset = self.unescaped.folded(offset)
+        return bisect_left(self._offsets(), offset)
 
 
 def last_visible(text: str) -> str:
     """The shortest tail context that a scan of what follows needs: the last character that folds to something, and
-    the last character of all if that is another one. Empty for an empty text."""
-    if not text:
-        return ""
-    if _TABLE[ord(text[-1])]:
-        return text[-1]
-    for char in reversed(text):
-        if _TABLE[ord(char)]:
-            return char + text[-1]
-    return text[-1]
+    the last character of all if that is another one. An escape counts as one character. Empty for an empty text."""
+    escapes = "\\" in text
+    last = ""
+    end = len(text)
+    while end:
+        unit = meant = text[end - 1]
+        if escapes:
+            match = _ESCAPE_BEFORE.search(text, max(end - _LONGEST_ESCAPE, 0), end)
+            if match is not None:
+                unit = match.group()
+                meant = _meant(unit)
+        if _TABLE[ord(meant)]:
+            return unit + last
+        last = last or unit
+        end -= len(unit)
+    return last

@@ -113,6 +113,10 @@ def settled(side: SidePlan, exchange: Exchange) -> Settled:
     return Settled(frozenset(active), exempt, frozenset(failed), refusing, closing)
 
 
+_PATIENCE = 3
+"""How many pieces in other channels of its choice a channel may keep waiting while it is silent itself."""
+
+
 class Stream:
     """A streamed answer. The caller feeds deltas and lets out what each gate has cleared.
 
@@ -134,6 +138,12 @@ class Stream:
         self.verdicts: dict[int, Verdict] = {}
         self.most_held = 0
         self._tripped = False
+        self._turns: dict[Gate, str] = {}
+        self._several = False  # a choice speaks in more than one channel
+        self._silent: dict[
+            Gate, int
+        ] = {}  # gates that hold text, and how often others of their choice have spoken since
+        self._owed = False  # a gate that was given up has something to settle
 
     @property
     def tripped(self) -> bool:
@@ -143,21 +153,62 @@ class Stream:
     def gate(self, channel: str) -> Gate:
         return self._gates[channel]
 
-    def feed(self, choice: int, channel: str, kind: Kind, text: str, *, fixed: bool = False) -> bool:
-        """More text of a channel (its pointer in the equivalent plain answer). True: `settle()` is due."""
+    def feed(
+        self, choice: int, channel: str, kind: Kind, text: str, *, fixed: bool = False, whole: bool = False
+    ) -> bool:
+        """More text of a channel (its pointer in the equivalent plain answer). True: `settle()` is due, or nothing more
+        may leave. `whole` is a text that comes in one piece: what follows in its channel is another one."""
         gate = self._gates.get(channel)
         if gate is None:
             gate = self._open(choice, channel, kind, fixed=fixed)
+        due = self.more(gate, text)
+        if whole:
+            gate.end_piece()
+            due = gate.unsettled
+        return due
+
+    def more(self, gate: Gate, text: str) -> bool:
+        """More text of a gate that is open. True: `settle()` is due, or nothing more may leave."""
         gate.feed(text)
         if self._passage.marker is not None:
-            running = self._running.get(channel)
+            running = self._running.get(gate.where)
             if running is None:
-                running = self._running[channel] = self._passage.marker.running()
+                running = self._running[gate.where] = self._passage.marker.running()
             running.update(encode(text))
-        self.most_held = max(self.most_held, gate.held)
-        if gate.stopped:
-            self._tripped = True
-        return gate.waits
+        held = gate.length - gate.cleared
+        if held > self.most_held:  # noqa: PLR1730 - it is seldom so, and this runs for every event
+            self.most_held = held
+        if self._several:
+            self._attend(gate)
+        if gate.unsettled:
+            if gate.stopped:
+                self._tripped = True
+            return True
+        if self._owed:
+            self._owed = False
+            return True
+        return False
+
+    def _attend(self, gate: Gate) -> None:
+        """`gate` has spoken. Another channel of its choice that holds text, and has fallen silent, keeps it waiting."""
+        silent = self._silent
+        silent.pop(gate, None)
+        turn = self._turns[gate]
+        if not turn:
+            return
+        for other in self._of(gate.choice or 0):
+            if other.cleared < other.length and self._turns[other] != turn:
+                silent[other] = count = silent.get(other, 0) + 1
+                if count > _PATIENCE:
+                    del silent[other]
+                    self.give_up(other)
+
+    def give_up(self, gate: Gate, *, overflow: bool = False) -> None:
+        """Nobody waits for the end of what this gate holds; see there."""
+        gate.give_up(overflow=overflow)
+        if gate.unsettled:
+            self._owed = True
+            self._tripped = self._tripped or gate.stopped
 
     def skip(self, skipped: Mapping[str, str], unknown: Sequence[str]) -> None:
         """What an event held that is not read."""
@@ -174,7 +225,7 @@ class Stream:
 
     async def settle(self) -> None:
         """Have every window that is due looked at."""
-        await self._settle(list(self._gates.values()))
+        await self._settle([gate for gate in self._gates.values() if gate.waits])
 
     async def _settle(self, gates: Sequence[Gate]) -> None:
         for gate in gates:
@@ -257,8 +308,11 @@ class Stream:
             fixed=fixed,
             pinned=frozenset(self._passage.engine.pins),
         )
+        mine = self._by_choice.setdefault(choice, [])
+        mine.append(gate)
+        self._turns[gate] = _turn_of(channel, kind)
+        self._several = self._several or len(mine) > 1
         self._gates[channel] = gate
-        self._by_choice.setdefault(choice, []).append(gate)
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
         return gate
 
@@ -283,6 +337,14 @@ class Stream:
 
 def _role_of(channel: str) -> Role:
     return "upstream" if channel.startswith("/error") else "assistant"
+
+
+def _turn_of(channel: str, kind: Kind) -> str:
+    """Channels of one turn go side by side (reasoning may come under two names): none of them waits for another to go
+    on. Empty for what has no turn of its own: log probabilities, notes."""
+    if kind == "reasoning":
+        return kind
+    return channel if kind == "tool_call" or channel.endswith(("/message/content", "/message/refusal")) else ""
 
 
 def _choice_of(where: str) -> int | None:

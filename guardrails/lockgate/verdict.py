@@ -40,7 +40,7 @@ class Finding:
     choice: int | None = None
 
 
-Reason = Literal["timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable"]
+Reason = Literal["timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable", "straddles"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,8 @@ class Verdict:
     @property
     def applied(self) -> list[str]:
         """Ids of the rules that applied, strongest action first, then as in the policy."""
+        if not self.rules:
+            return []
         hits = [r for r in self.rules if r.outcome == "applied"]
         return list(dict.fromkeys(r.rule for r in sorted(hits, key=lambda r: -r.action)))
 

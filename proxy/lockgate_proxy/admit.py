@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from lockgate.errors import WireError
 from lockgate_proxy.bodies import decode_request
@@ -14,6 +14,32 @@ from lockgate_proxy.headers import Headers, value_of
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Scope = MutableMapping[str, Any]
+
+SERVER = "lockgate.server"
+"""The name of the extension with which our server says that a client has left, and takes a whole answer at once
+(`connection.Connection`). Another server does not have it, and is asked in ASGI's own ways."""
+
+
+class Server(Protocol):
+    """What that extension is."""
+
+    gone: Callable[[], None] | None
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None: ...
+
+    def ready(self) -> bool:
+        """Whether a part of a streamed body can be written now."""
+
+    def write(self, part: bytes) -> None:
+        """Write one that is not empty, where the server is `ready`."""
+
+
+def server_of(scope: Scope) -> Server | None:
+    """The extension, where the server has it."""
+    extensions = scope.get("extensions")
+    server: Server | None = extensions.get(SERVER) if extensions else None
+    return server
+
 
 _DRAIN = 4 << 20  # bytes of a body that is too large which are read so that the client sees the answer
 _CHARSET = re.compile(rb"charset\s*=\s*[\"']?([^\"';,\s]*)", re.IGNORECASE)

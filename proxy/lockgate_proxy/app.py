@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
-from lockgate.ids import new_id
 from lockgate.policy.plan import Plan
-from lockgate.telemetry import Tracing
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy import problems
-from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
-from lockgate_proxy.chat import handle_chat
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, server_of
+from lockgate_proxy.callers import Callers, Keyring
 from lockgate_proxy.client import AiohttpUpstream
-from lockgate_proxy.forward import handle_unguarded
-from lockgate_proxy.paths import meaning
-from lockgate_proxy.settings import Settings
+from lockgate_proxy.credentials import OwnCredentials
+from lockgate_proxy.headers import Headers
+from lockgate_proxy.instruments import Instruments, watch
+from lockgate_proxy.observe import Peer
+from lockgate_proxy.routes import Handler, handler_for
+from lockgate_proxy.settings import Settings, is_loopback
 from lockgate_proxy.upstream import Upstream
-from lockgate_proxy.visit import Context, Visit, remember
+from lockgate_proxy.visit import Caller, Context
 
 _log = logging.getLogger("lockgate.proxy")
-
-CHAT = "/v1/chat/completions"
-_CHAT_ENDING = b"/chat/completions"
-
-Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
 
 
 def make_app(
@@ -39,22 +36,41 @@ def make_app(
     plan: Plan,
     *,
     upstream: Upstream | None = None,
-    tracing: Tracing | None = None,
     audit: Audit | None = None,
+    instruments: Instruments | None = None,
+    ring: Keyring | None = None,
+    own: Headers | None = None,
 ) -> Starlette:
-    """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process)."""
+    """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process);
+    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials."""
+    if (settings.keys is None) is not (ring is None):
+        raise ValueError("the settings name a file of keys, and `ring` is what is in it: both, or neither")
+    instruments = instruments or Instruments()
+    upstream = upstream or upstream_of(settings)
     context = Context(
         settings=settings,
         plan=plan,
-        upstream=upstream or _upstream(settings),
+        upstream=OwnCredentials(upstream, own) if own is not None else upstream,
         lens=ChatLens(),
-        tracing=tracing or Tracing(),
+        tracing=instruments.tracing,
         audit=audit,
+        metrics=instruments.metrics,
+        peer=Peer.of(settings.upstream, settings.provider),
+        caller=Caller(tags=settings.tags),
     )
+    watch(context)
+    callers = Callers(context, ring) if ring is not None else None
+    # What strangers need not know is for those who have a key, or this machine.
+    open_to_all = callers is None and is_loopback(settings.host)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        yield
+        async with AsyncExitStack() as beside:
+            for companion in instruments.beside:
+                await beside.enter_async_context(companion(context))
+            # What only streams need is made beside the first requests, and not by the first stream.
+            asyncio.get_running_loop().run_in_executor(None, context.plan.ready)
+            yield
         await context.upstream.close()
         if context.audit is not None:
             context.audit.close()
@@ -62,17 +78,9 @@ def make_app(
     async def healthz(_: object) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    async def readyz(_: object) -> JSONResponse:
-        lost = context.audit.dropped if context.audit is not None else 0
-        return JSONResponse(
-            {
-                "status": "ready",
-                "policy": plan.policy,
-                "policy_hash": plan.hash,
-                "audit_lines_lost": lost,
-                "counts": context.counts,
-            }
-        )
+    async def readyz(request: Request) -> JSONResponse:
+        told = open_to_all or (callers is not None and await callers.context_of(request.scope["headers"]) is not None)
+        return JSONResponse(context.readiness() if told else {"status": "ready"})
 
     app = _App(
         routes=[
@@ -81,7 +89,7 @@ def make_app(
         ],
         lifespan=lifespan,
     )
-    app.door = _Door(context)
+    app.door = _Door(context, callers)
     app.state.context = context
     return app
 
@@ -101,7 +109,8 @@ class _App(Starlette):
             await self.door(scope, receive, send)
 
 
-def _upstream(settings: Settings) -> Upstream:
+def upstream_of(settings: Settings) -> Upstream:
+    """The upstream that the settings name. Raises SettingsError for certificates that can't be read."""
     return AiohttpUpstream(
         settings.upstream,
         timeout=settings.upstream_timeout,
@@ -111,10 +120,11 @@ def _upstream(settings: Settings) -> Upstream:
 
 
 class _Door:
-    """Everything but the health checks: tells guarded paths from the others, and lets nobody through by spelling."""
+    """Everything but the health checks."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, callers: Callers | None = None) -> None:
         self._context = context
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -122,52 +132,70 @@ class _Door:
             return
         if scope["type"] != "http":
             return
-        handler = self._handler(scope) or _refuse_spelling
-        await _until_gone(handler, self._context, scope, receive, send)
+        context: Context | None = self._context
+        if self._callers is not None:
+            context = await self._callers.context_of(scope["headers"])
+            if context is None:
+                await self._turn_away(send)
+                return
+        assert context is not None
+        await _until_gone(handler_for(scope), context, scope, receive, send)
 
-    @staticmethod
-    def _handler(scope: Scope) -> Handler | None:
-        raw: bytes = scope.get("raw_path") or scope["path"].encode()
-        if scope["method"] != "POST":
-            return handle_unguarded
-        if raw == CHAT.encode():
-            return handle_chat
-        plain = meaning(raw)
-        if not plain.endswith(_CHAT_ENDING):
-            return handle_unguarded
-        # Deployments and other prefixes are chat as well; an unusual spelling of it is nobody's honest path.
-        return handle_chat if raw.endswith(_CHAT_ENDING) and plain == raw.lower() else None
-
-
-async def _refuse_spelling(context: Context, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - a handler
-    visit = Visit(context, send, new_id(), scope["path"], outcome="invalid")
-    await visit.refuse(
-        problems.bad_request(
-            "the path is written in a way that the guard and the upstream may read differently", code="invalid_path"
-        )
-    )
-    remember(visit)
+    async def _turn_away(self, send: Send) -> None:
+        """No valid key: said before a byte of the body is read. It is counted, and leaves no audit line, with which a
+        stranger could drive others out of the queue."""
+        counted = self._context.counts.get("unauthorized", 0) + 1
+        self._context.count("unauthorized")
+        if counted.bit_count() == 1:  # at 1, 2, 4, 8, …
+            _log.warning("%d requests without a valid client key", counted)
+        problem = problems.unauthorized()
+        await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
+        await send({"type": "http.response.body", "body": problem.body})
 
 
 async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     """Run a handler; a client that leaves cancels it, and with it the upstream's request."""
     task = asyncio.current_task()
     assert task is not None
-    state = _Client(receive, send, task)
+    server = server_of(scope)
+    client: _Told | _Listening
+    if server is not None:
+        client = server.gone = _Told(task)
+    else:
+        client = _Listening(receive, send, task)
+        receive, send = client.receive, client.send
     try:
-        await handler(context, scope, state.receive, state.send)
+        await handler(context, scope, receive, send)
     except ClientGone:
         context.count("client_gone")
     except asyncio.CancelledError:
-        if not state.gone:
+        if not client.gone:
             raise
         context.count("client_gone")
     finally:
-        state.close()
+        client.close()
 
 
-class _Client:
-    """The client's side of a request. Once the body has been read, it listens for the client's leaving."""
+class _Told:
+    """Our own server calls it when the client has left."""
+
+    __slots__ = ("_task", "gone")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self._task: asyncio.Task[None] | None = task
+        self.gone = False
+
+    def __call__(self) -> None:
+        if self._task is not None:
+            self.gone = True
+            self._task.cancel()
+
+    def close(self) -> None:
+        self._task = None
+
+
+class _Listening:
+    """Any other server is listened to for the client's leaving, once the body has been read."""
 
     def __init__(self, receive: Receive, send: Send, task: asyncio.Task[None]) -> None:
         self._receive = receive

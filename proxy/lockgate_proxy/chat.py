@@ -9,13 +9,13 @@ from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
 from lockgate.passage import Passage
-from lockgate.telemetry import ADMIT, ANSWER, EXCHANGE, FORWARD, ID, OPERATION, PROMPT, describe, finish
+from lockgate.telemetry.names import ADMIT, ANSWER, PROMPT
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
 from lockgate.wire.lens import RequestReading
-from lockgate_proxy import problems
-from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body
+from lockgate_proxy import observe, problems
+from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
@@ -29,29 +29,28 @@ _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
 
 async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     """Guard one chat exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
-    visit = Visit(context, send, new_id(), scope["path"])
+    visit = Visit(context, send, new_id(), scope["path"], server=server_of(scope))
     begin = time.perf_counter()
-    with context.tracing.span(EXCHANGE, {ID: visit.id, OPERATION: "chat"}) as span:
-        try:
-            await _exchange(visit, scope, receive)
-        except WireError as error:
-            visit.outcome = "invalid"
-            await visit.refuse(problems.from_wire(error))
-        except UpstreamError as error:
-            visit.outcome = "upstream_error"
-            await visit.refuse(problems.upstream_problem(error))
-        except (ClientGone, asyncio.CancelledError):
-            visit.left()
-            raise
-        except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
-            report(visit, error)
-            if visit.started:
-                raise ConnectionError("the answer had begun and can't be taken back") from None
-            await visit.refuse(problems.internal())
-        finally:
-            visit.timings["total"] = time.perf_counter() - begin
-            remember(visit)
-            finish(span, visit.status, visit.passage.exchange.subject.model if visit.passage is not None else "")
+    visit.seen = observe.begin(visit, scope, observe.CHAT)
+    try:
+        await _exchange(visit, scope, receive)
+    except WireError as error:
+        visit.outcome = "invalid"
+        await visit.refuse(problems.from_wire(error))
+    except UpstreamError as error:
+        visit.outcome = "upstream_error"
+        await visit.refuse(problems.upstream_problem(error))
+    except (ClientGone, asyncio.CancelledError):
+        visit.left()
+        raise
+    except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
+        report(visit, error)
+        if visit.started:
+            raise ConnectionError("the answer had begun and can't be taken back") from None
+        await visit.refuse(problems.internal())
+    finally:
+        visit.timings["total"] = time.perf_counter() - begin
+        remember(visit)
 
 
 async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
@@ -66,7 +65,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     passage = visit.passage = Passage(context.plan, exchange, marker=marker)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
-        describe(span, verdict)
+        context.tracing.describe(span, verdict)
     visit.timings["prompt"] = verdict.timings["look"]
     account(visit, verdict)
     if verdict.action is Action.REFUSE:
@@ -86,11 +85,11 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
 
 
 def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
-    subject = reading.subject
+    subject, caller = reading.subject, visit.context.caller
     return Exchange(
         id=visit.id,
         dialect=visit.context.lens.dialect,
-        subject=Subject(subject.model, subject.user, visit.context.settings.tags),
+        subject=Subject(subject.model, subject.user, caller.tags, caller.tenant),
         stream=reading.stream,
         choices=reading.choices,
     )
@@ -102,9 +101,10 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
     query: bytes = scope.get("query_string", b"")
     path = (raw_path + b"?" + query if query else raw_path).decode("latin-1")
+    if visit.seen is not None:
+        headers = visit.seen.call(visit, headers, visit.passage.exchange)
     begin = time.perf_counter()
-    with context.tracing.span(FORWARD):
-        answer = await context.upstream.open("POST", path, headers, body)
+    answer = await context.upstream.open("POST", path, headers, body)
     visit.timings["upstream"] = time.perf_counter() - begin
     try:
         kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()
@@ -114,7 +114,7 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
             else:
                 await answer_plain(visit, answer, verdict)
             if "completion" in visit.passage.verdicts:
-                describe(span, visit.passage.verdicts["completion"])
+                context.tracing.describe(span, visit.passage.verdicts["completion"])
     finally:
         answer.close()
 

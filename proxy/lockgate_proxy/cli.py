@@ -1,6 +1,6 @@
-"""The command line: `lockgate serve | check | test | demo`.
+"""The command line: `lockgate serve | settings | keys | check | explain | test | demo`.
 
-`check` and `test` need nothing but the core package; `serve` and `demo` say which extra they miss.
+`serve` and `demo` say which extra they miss; the others need nothing but the core package.
 """
 
 from __future__ import annotations
@@ -8,28 +8,19 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from lockgate.errors import LockgateError, PolicyError, SettingsError
+from lockgate.errors import LockgateError, PolicyError
 from lockgate.policy.cases import SuiteResult, run_suite
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
-
-OK, FAILED, WRONG = 0, 1, 2
-"""Exit codes: all is well; a check or a test failed; the call or a file is wrong."""
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One command: what it is for, its arguments, and what runs it."""
-
-    help: str
-    arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], int]
+from lockgate_proxy.command import FAILED, OK, WRONG, Command, missing
+from lockgate_proxy.explain_command import explain_arguments, run_explain
+from lockgate_proxy.keys_command import keys_arguments, run_keys
+from lockgate_proxy.serve_command import run_serve, run_settings, serve_arguments, settings_arguments
 
 
 def parser() -> argparse.ArgumentParser:
@@ -38,7 +29,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--version", action="version", version=f"lockgate {_version()}")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
-        command.arguments(commands.add_parser(name, help=command.help, description=command.help))
+        # No abbreviations: what is short for one option today is short for two tomorrow.
+        command.arguments(commands.add_parser(name, help=command.help, description=command.help, allow_abbrev=False))
     return made
 
 
@@ -58,53 +50,6 @@ def _version() -> str:
     from lockgate import __version__
 
     return __version__
-
-
-# serve
-
-
-def _serve_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--policy", required=True, help="policy file, or the name of one that comes with Lockgate")
-    parser.add_argument("--upstream", required=True, help="the upstream's OpenAI base URL, as in https://host/v1")
-    parser.add_argument("--host", help="address to listen on (127.0.0.1)")
-    parser.add_argument("--port", type=int, help="port to listen on (8080)")
-    parser.add_argument("--max-body", type=int, metavar="BYTES", help="largest request body (33554432)")
-    parser.add_argument("--max-answer", type=int, metavar="BYTES", help="largest answer read whole (67108864)")
-    parser.add_argument("--upstream-timeout", type=float, metavar="SECONDS", help="until an answer begins (600)")
-    parser.add_argument("--stream-idle-timeout", type=float, metavar="SECONDS", help="silence in an answer (300)")
-    parser.add_argument("--keepalive-comment", type=float, metavar="SECONDS", help="between comments (15)")
-    parser.add_argument("--audit", metavar="FILE", help="file for audit lines, - for standard output")
-    parser.add_argument("--audit-key-file", metavar="FILE", help="file with the key that marks texts in audit lines")
-    parser.add_argument("--tag", action="append", dest="tags", metavar="TAG", help="tag of every exchange; repeatable")
-    parser.add_argument("--upstream-ca", metavar="FILE", help="certificates (PEM) to trust for the upstream")
-
-
-def _serve(given: argparse.Namespace) -> int:
-    try:
-        from lockgate_proxy.serve import serve
-    except ImportError as error:
-        raise _missing("proxy", error) from None
-    settings = {
-        name: value
-        for name, value in vars(given).items()
-        if value is not None and name not in ("command", "audit_key_file")
-    }
-    if given.audit_key_file is not None:
-        settings["audit_key"] = _key(Path(given.audit_key_file))
-    return serve(settings)
-
-
-def _key(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"audit_key_file: {path} can't be read ({type(error).__name__})") from None
-
-
-def _missing(extra: str, error: ImportError) -> Exception:
-    if not isinstance(error, ModuleNotFoundError) or (error.name or "").startswith("lockgate"):
-        return error
-    return SettingsError(f"the package {error.name!r} is not installed: pip install 'lockgate[{extra}]'")
 
 
 # check
@@ -208,15 +153,18 @@ def _demo(given: argparse.Namespace) -> int:
     try:
         from lockgate_proxy.demo.run import run_demo
     except ImportError as error:
-        raise _missing("demo", error) from None
+        raise missing("demo", error) from None
     return run_demo(given.policy, as_json=given.json)
 
 
 COMMANDS: dict[str, Command] = {
-    "serve": Command("Run the guarded proxy.", _serve_arguments, _serve),
+    "serve": Command("Run the guarded proxy.", serve_arguments, run_serve),
+    "settings": Command("Show the settings in force, and where they come from.", settings_arguments, run_settings),
+    "keys": Command("Make, list and revoke client keys.", keys_arguments, run_keys),
     "check": Command(
         "Check policies: they compile, or what is wrong is said with file and line.", _check_arguments, _check
     ),
+    "explain": Command("Say what a policy does with a recorded exchange, and why.", explain_arguments, run_explain),
     "test": Command("Run the tests that stand beside policies.", _test_arguments, _test),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo_arguments, _demo),
 }

@@ -7,12 +7,18 @@ most, silence within a request has an end, and what can't be read as HTTP is ans
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from lockgate_proxy import problems
+from lockgate_proxy.admit import SERVER, Scope
 from lockgate_proxy.problems import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lockgate_proxy.headers import Headers
 
 MAX_HEAD = 64 * 1024
 """Most bytes of a request's line and headers."""
@@ -28,7 +34,8 @@ class _HeadTooLargeError(Exception):
 
 
 class Connection(HttpToolsProtocol):
-    """To be given to uvicorn as `http`."""
+    """To be given to uvicorn as `http`. Applications find it as `scope["extensions"][SERVER]`, and may ask more of it
+    than of ASGI: to be told when the client has `gone`, to `respond` at once, and to `write` a part of a stream where it is `ready`."""
 
     max_head = MAX_HEAD
     patience = PATIENCE
@@ -42,6 +49,8 @@ class Connection(HttpToolsProtocol):
         self._size = 0  # bytes of the data at hand
         self._too_large = False
         self._timer: asyncio.TimerHandle | None = None
+        self.gone: Callable[[], None] | None = None
+        self._running: RequestResponseCycle | None = None  # the request that is being answered
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -50,6 +59,51 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
         super().connection_lost(exc)
+        if self.gone is not None and self._running is not None and not self._running.response_complete:
+            self.gone()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Scope = cycle.scope  # type: ignore[assignment]
+        scope["extensions"] = {SERVER: self}
+        self._running = cycle
+        self.gone = None
+        super()._start_asgi_task(cycle, app)
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer, as ASGI's two messages would. `headers` are ours or checked, in lower case, with the
+        body's length."""
+        cycle = self._running
+        assert cycle is not None
+        if cycle.response_started or cycle.scope["method"] == "HEAD" or not cycle.keep_alive:
+            await cycle.send({"type": "http.response.start", "status": status, "headers": headers})
+            await cycle.send({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        if self.flow.write_paused and not cycle.disconnected:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
+        lines = [b"%b: %b\r\n" % pair for pair in headers]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+        cycle.response_complete = True
+        cycle.message_event.set()
+        cycle.on_response()
+
+    def ready(self) -> bool:
+        """Whether a part of a streamed body can be written without waiting: its head has gone, and the client is there
+        and keeps up. Otherwise ASGI's `send` is the way."""
+        cycle = self._running
+        return (
+            cycle is not None
+            and cycle.chunked_encoding is True
+            and cycle.response_started
+            and not (self.flow.write_paused or cycle.disconnected or cycle.response_complete)
+        )
+
+    def write(self, part: bytes) -> None:
+        """Write a part that is not empty, as one chunk."""
+        self.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
 
     def data_received(self, data: bytes) -> None:
         self._began = False
@@ -86,6 +140,11 @@ class Connection(HttpToolsProtocol):
             self._too_large = True
             raise _HeadTooLargeError
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if not self.pipeline:
+            self.flow.resume_reading()  # a connection that is not read from does not tell that it was closed
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the base's signature
         """What the base calls when the parser gives up."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 
 from lockgate.errors import WireError
 from lockgate.ids import new_id
-from lockgate_proxy import problems
+from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.headers import answer_headers, request_headers, value_of
 from lockgate_proxy.upstream import Answer, UpstreamError
@@ -20,6 +20,7 @@ _BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a b
 async def handle_unguarded(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
     visit = Visit(context, send, new_id(), scope["path"])
     begin = time.perf_counter()
+    visit.seen = observe.begin(visit, scope)
     context.count("unguarded")
     try:
         if context.plan.unguarded == "refuse":
@@ -61,6 +62,8 @@ async def _forward(visit: Visit, scope: Scope, receive: Receive) -> None:
     body = _body(receive, visit.context.settings.max_body) if sends else None
     if body is None:
         await receive()  # the empty body; from here on the client's leaving is noticed
+    if visit.seen is not None:
+        headers = visit.seen.call(visit, headers)
     full = (path + b"?" + query if query else path).decode("latin-1")
     answer = await visit.context.upstream.open(scope["method"], full, headers, body)
     try:

@@ -30,6 +30,8 @@ async def answer_plain(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     encoding = value_of(answer.headers, b"content-encoding")
     body = raw if is_identity(encoding) else decode_answer(raw, encoding, context.settings.max_answer)
     document, reading = _read(visit, body)
+    if visit.seen is not None:
+        visit.seen.answer(document)
     verdict = await visit.passage.answer(reading)
     visit.timings["answer"] = verdict.timings["look"]
     account(visit, verdict)

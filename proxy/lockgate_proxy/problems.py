@@ -21,6 +21,7 @@ from lockgate_proxy.upstream import UpstreamError
 
 _JSON = (b"content-type", b"application/json")
 _NO_RETRY = (b"x-should-retry", b"false")
+_CHALLENGE = (b"www-authenticate", b"Bearer")
 _OVERLOAD_RETRY = (b"retry-after", b"1")  # seconds
 _RETRY = frozenset({b"retry-after", b"retry-after-ms", b"x-should-retry", b"x-request-id"})
 _GATEWAY: dict[str, tuple[int, str]] = {
@@ -70,6 +71,12 @@ def not_found(message: str = "there is nothing at this path") -> Problem:
 def method_not_allowed(allowed: str) -> Problem:
     problem = bad_request(f"this path answers {allowed} only", code="method_not_allowed", status=405)
     return Problem(problem.status, problem.error, [(b"allow", allowed.encode())])
+
+
+def unauthorized() -> Problem:
+    """No client key, or none that is known: the same words for both, since the difference helps only strangers."""
+    message = "no valid API key came with the request: send one that this proxy knows, as a bearer token"
+    return Problem(401, _error(message, "invalid_request_error", None, "invalid_api_key"), [_CHALLENGE])
 
 
 def unguarded_refused() -> Problem:

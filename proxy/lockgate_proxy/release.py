@@ -12,53 +12,27 @@ rule may act on such text.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any
 
 from lockgate.errors import WireError
+from lockgate.gate import Gate
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
-from lockgate.wire.chat_stream import empty_choice, flag_chunk, index_of, refusal_chunk
-from lockgate.wire.document import dump_string, parse
+from lockgate.wire.chat_stream import flag_chunk, refusal_chunk
+from lockgate.wire.document import parse
 from lockgate.wire.lens import Delta, EventReading, Lens
 from lockgate.wire.raw import unescaped
-from lockgate.wire.splice import splice
-from lockgate_proxy.sse import DONE, Event, data_event, rebuild
+from lockgate_proxy.held import Held, Part, Taken, choices_of, part_of
+from lockgate_proxy.ordinary import Spellings
+from lockgate_proxy.sse import DONE, Event, data_event
 
 WITHHELD = "withheld: came after its choice had ended"
+MAX_WAITING = 16 * 1024 * 1024
+"""Most bytes of events that wait, unless said otherwise."""
+BESIDE_DATA = "skipped: lines of events that are not their data"
+_LINES = "#lines"
 _NO_WORDS = b'{"message":"The upstream failed.","type":"upstream_error","param":null,"code":null}'
-
-
-@dataclass(slots=True)
-class _Part:
-    """A delta's text: [start, end) of its channel."""
-
-    delta: Delta
-    start: int
-    end: int
-
-
-@dataclass(slots=True)
-class _Held:
-    """An event on its way out. `ends` are the choices that end with it, while it is not known whether they do."""
-
-    event: Event
-    document: Any = None
-    parts: list[_Part] = field(default_factory=list)
-    ends: Sequence[int] = ()
-
-
-@dataclass(slots=True)
-class _Taken:
-    """An event that waits for a verdict. `late` are the choices of which it has text, and which have ended;
-    `late_error` is the same of an error."""
-
-    held: _Held
-    reading: EventReading
-    due: bool = False
-    late: frozenset[int] = frozenset()
-    late_error: bool = False
 
 
 class Release:
@@ -66,19 +40,32 @@ class Release:
 
     `choices` is how many the request asked for; `note` the `lockgate` object of our own chunks; `prompt_flags` go out
     with those of the first choice that ends. `finished`: nothing more will leave, the upstream can be let go.
-    `failed`: the guard failed closed; the caller sends an error event.
+    `failed`: the guard failed closed; the caller sends an error event. `limit` bounds the events that wait, in bytes:
+    beyond it, what the first of them waits for is given up.
     """
 
     def __init__(
-        self, stream: Stream, lens: Lens, *, choices: int, note: dict[str, Any], prompt_flags: list[Flag]
+        self,
+        stream: Stream,
+        lens: Lens,
+        *,
+        choices: int,
+        note: dict[str, Any],
+        prompt_flags: list[Flag],
+        limit: int = MAX_WAITING,
     ) -> None:
         self._stream = stream
         self._lens = lens
         self._choices = choices
         self._note = note
         self._prompt_flags = prompt_flags
-        self._queue: deque[_Held] = deque()
-        self._pending: _Taken | None = None
+        self._limit = limit
+        self._queue: deque[Held] = deque()
+        self._size = 0  # bytes in the queue
+        self._ready: list[bytes] | None = None  # what may leave, where more waits than may
+        self._spellings = Spellings()
+        self._smooth = False  # nothing has ended or is about to: ordinary events go by
+        self._pending: Taken | None = None
         self._seen: dict[str, Any] = {}
         self._known: set[int] = set()
         self._ending: set[int] = set()
@@ -100,24 +87,57 @@ class Release:
         return out if out is not None else await self.settle()
 
     def add_now(self, event: Event) -> list[bytes] | None:
-        """Take one event. None: there is something to wait for, and `settle()` gives what may leave.
-
-        Nearly every event is one delta that ends nothing: for those, no task is switched.
-        """
+        """Take one event. None: there is something to wait for, and `settle()` gives what may leave."""
         if not event.data:
-            return self._let(_Held(event))
+            self._note_lines(event)
+            return self._bounded(self._let(Held(event)))
+        passed = self.pass_by(event.raw)
+        if passed is not None or self.waits:
+            return passed
+        self._smooth = False
+        self._note_lines(event)
         if event.done:
-            self._pending = _Taken(_Held(event), EventReading())
+            self._pending = Taken(Held(event), [])
             return None
         taken = self._feed(event, *self._read(event))
         held = taken.held
-        if not (taken.due or held.ends or self._ending or self._ended or self._stream.tripped):
-            return self._let(held)
-        self._pending = taken
-        return None
+        if taken.due or held.ends or self._ending or self._ended or self._stream.tripped:
+            self._pending = taken
+            return None
+        self._smooth = True
+        return self._bounded(self._let(held))
+
+    def pass_by(self, raw: bytes) -> list[bytes] | None:
+        """Take an ordinary event, given as its bytes; give what may leave now. None: it is no such event, and nothing
+        has been done; unless `waits`, then it was taken, and `settle()` goes on with it."""
+        if not self._smooth:
+            return None
+        found = self._spellings.find(raw)
+        if found is None:
+            return None
+        ordinary, text = found
+        gate = ordinary.gate
+        due = self._stream.more(gate, text)
+        if not (due or self._queue or gate.edits) and gate.cleared == gate.length:
+            return [raw]
+        held = Held(Event(raw, raw[6:-2]), [Part(gate, text, gate.length, ordinary.where)])
+        if due:
+            self._smooth = False
+            self._pending = Taken(held, [], due=True)
+            return None
+        self._queue.append(held)
+        self._size += len(raw)
+        return self._bounded(self._pop())
+
+    @property
+    def waits(self) -> bool:
+        """An event was taken that waits for `settle()`."""
+        return self._pending is not None or self._ready is not None
 
     async def settle(self) -> list[bytes]:
-        """Go on with the event that `add_now` could not finish."""
+        """Go on with the event that `add_now` or `pass_by` could not finish."""
+        if self._ready is not None:
+            return await self._relieve()
         taken, self._pending = self._pending, None
         assert taken is not None
         held = taken.held
@@ -135,7 +155,10 @@ class Release:
             return out
         if self._may_stay(taken):
             out.extend(self._let(held))
-        return [*out, *self._close()] if len(self._refused) > before else out
+            if self._size > self._limit:
+                out.extend(await self._relieve())
+        self._smooth = self._is_smooth()
+        return [*out, *self._close()] if len(self._refused) > before and not self._over() else out
 
     async def end(self, *, cut: bool = False) -> list[bytes]:
         """The upstream's stream is over: what was held is decided as it stands. `cut`: it did not end as it should,
@@ -173,39 +196,50 @@ class Release:
             self._seen = document
         return document, reading
 
+    def _note_lines(self, event: Event) -> None:
+        if event.has_more:
+            self._stream.skip({_LINES: BESIDE_DATA}, [])
+
     def _unreadable(self, data: bytes) -> EventReading:
         """The policy's `unknown:` judges it, and its rules see its bare text."""
         self._unread += 1
         bare = Delta(0, f"#unread/{self._unread}", "", "text", unescaped(data), fixed=True)
         return EventReading([bare], skipped={"": "unread: unknown"}, unknown=[""])
 
-    def _feed(self, event: Event, document: Any, reading: EventReading) -> _Taken:
-        held = _Held(event, document)
-        taken = _Taken(held, reading)
+    def _feed(self, event: Event, document: Any, reading: EventReading) -> Taken:
+        held = Held(event, unread=document is None)
+        taken = Taken(held, reading.unknown)
         if reading.ended:
             held.ends = [choice for choice in reading.ended if choice not in self._ended]
             self._known.update(held.ends)
         if reading.unknown:
-            self._known.update(_choices_of(reading.unknown))  # of some there is nothing that is read
+            self._known.update(choices_of(reading.unknown))  # of some there is nothing that is read
         for delta in reading.deltas:
             if delta.choice in self._ended:
-                if delta.choice in self._refused or self._stream.acts_on(delta.channel, delta.kind):
-                    self._stream.skip({delta.channel: WITHHELD}, [])
-                    if delta.channel.startswith("/error"):
-                        taken.late_error = True
-                    else:
-                        taken.late |= {delta.choice}
+                self._late(taken, delta)
                 continue
             self._known.add(delta.choice)
-            due = self._stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed)
-            taken.due = taken.due or due
-            gate = self._stream.gate(delta.channel)
+            stream = self._stream
+            if stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed, whole=delta.whole):
+                taken.due = True
+            gate = stream.gate(delta.channel)
             if document is None:
                 gate.flush()
                 taken.due = taken.due or gate.waits
-            end = gate.length
-            held.parts.append(_Part(delta, end - len(delta.text), end))
+            held.parts.append(part_of(gate, delta))
+        if len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
+            self._spellings.learn(event, reading, held.parts[0].gate)
         return taken
+
+    def _late(self, taken: Taken, delta: Delta) -> None:
+        """Text of a choice that has ended."""
+        if delta.choice not in self._refused and not self._stream.acts_on(delta.channel, delta.kind):
+            return
+        self._stream.skip({delta.channel: WITHHELD}, [])
+        if delta.channel.startswith("/error"):
+            taken.late_error = True
+        else:
+            taken.late |= {delta.choice}
 
     # Deciding.
 
@@ -241,6 +275,7 @@ class Release:
         """What is cleared leaves, and nothing more."""
         out = self._pop()
         self._queue.clear()
+        self._size = 0
         self.failed = verdict
         self.finished = True
         return out
@@ -249,7 +284,8 @@ class Release:
         self._ended.add(choice)
         self._refused.add(choice)
         self._ending.discard(choice)
-        self._queue = deque(held for held in self._queue if self._strip(held, {choice}))
+        self._queue = deque(held for held in self._queue if held.strip({choice}))
+        self._size = sum(len(held.event.raw) for held in self._queue)
         note = {**self._note, "action": "refuse", "rules": verdict.applied}
         if flags := self._flags(verdict):
             note["flags"] = [flag.public() for flag in flags]
@@ -265,16 +301,17 @@ class Release:
         if flags := self._flags(verdict):
             note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
             own = data_event(flag_chunk(self._seen, choice, flags, note))
-            self._queue.insert(place, _Held(Event(own, None)))
+            self._queue.insert(place, Held(Event(own, None)))
+            self._size += len(own)
 
     def _flags(self, verdict: Verdict) -> list[Flag]:
         flags = [*self._prompt_flags, *verdict.flags]
         self._prompt_flags = []
         return flags
 
-    def _go_on(self, held: _Held) -> set[int]:
+    def _go_on(self, held: Held) -> set[int]:
         """The choices that seemed to end and have more text in this event: they go on."""
-        more = self._ending & {part.delta.choice for part in held.parts}
+        more = self._ending & {part.gate.choice for part in held.parts if part.gate.choice is not None}
         for before in self._queue:
             before.ends = [choice for choice in before.ends if choice not in more]
         self._ending -= more
@@ -289,43 +326,27 @@ class Release:
 
     # Letting out.
 
-    def _let(self, held: _Held) -> list[bytes]:
+    def _let(self, held: Held) -> list[bytes]:
         if not held.parts and not held.ends and not self._queue:
             return [held.event.raw]
         self._queue.append(held)
+        self._size += len(held.event.raw)
         if held.ends:
             self._ending.update(held.ends)
         return self._pop()
 
-    def _may_stay(self, taken: _Taken) -> bool:
+    def _may_stay(self, taken: Taken) -> bool:
         """Take out of an event what may not leave. False: nothing of it is left."""
-        unknown = taken.reading.unknown
+        unknown = taken.unknown
         if unknown and self._stream.unknown_refused and not all(where.startswith("/choices/") for where in unknown):
             return False
         held = taken.held
         held.ends = [choice for choice in held.ends if choice not in self._ended]
-        if held.document is None and taken.late:
+        if held.unread and taken.late:
             return False
         if taken.late_error:
-            _replace(held, {"/error": _NO_WORDS})
-        return self._strip(held, self._refused | taken.late)
-
-    @staticmethod
-    def _strip(held: _Held, gone: Collection[int]) -> bool:
-        """Take choices out of an event. False: nothing of it is left."""
-        if held.document is None:
-            return not any(part.delta.choice in gone for part in held.parts)
-        choices: Any = held.document.get("choices") if isinstance(held.document, dict) else None
-        choices = choices if isinstance(choices, list) else []
-        places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}
-        if not places:
-            return True
-        if len(places) == len(choices):
-            return False
-        held.parts = [part for part in held.parts if part.delta.choice not in gone]
-        held.ends = [choice for choice in held.ends if choice not in gone]
-        _replace(held, {f"/choices/{i}": empty_choice(index) for i, index in places.items()})
-        return True
+            held.replace({"/error": _NO_WORDS})
+        return held.strip(self._refused | taken.late)
 
     def _pop(self) -> list[bytes]:
         out: list[bytes] = []
@@ -335,36 +356,42 @@ class Release:
             if held.ends:
                 return out
             for part in held.parts:
-                if self._stream.gate(part.delta.channel).cleared < part.end:
+                if part.gate.cleared < part.end:
                     return out
             queue.popleft()
-            out.append(self._bytes(held))
+            self._size -= len(held.event.raw)
+            out.append(held.leave())
         return out
 
-    def _bytes(self, held: _Held) -> bytes:
-        values: dict[str, bytes] = {}
-        for part in held.parts:
-            gate = self._stream.gate(part.delta.channel)
-            if not gate.edits:
-                continue
-            text = gate.edited(part.delta.text, part.start, part.end)
-            if text is None:
-                continue
-            if not part.delta.channel.startswith(f"/choices/{part.delta.choice}/logprobs"):
-                values[part.delta.where] = dump_string(text)
-            for pointer in part.delta.drop:
-                values[pointer] = b"null"
-        if values:
-            _replace(held, values)
-        return held.event.raw
+    # Too much waits.
 
+    def _bounded(self, out: list[bytes]) -> list[bytes] | None:
+        if self._size <= self._limit:
+            return out
+        self._smooth = False
+        self._ready = out
+        return None
 
-def _choices_of(pointers: Iterable[str]) -> set[int]:
-    parts = (pointer.split("/", 3) for pointer in pointers)
-    return {int(part[2]) for part in parts if len(part) > 2 and part[1] == "choices" and part[2].isdecimal()}
+    async def _relieve(self) -> list[bytes]:
+        """What the first events wait for is given up, one gate after another."""
+        out, self._ready = self._ready or [], None
+        before = len(self._refused)
+        while self._size > self._limit and not self._over() and (gate := self._blocking()) is not None:
+            self._stream.give_up(gate, overflow=True)
+            await self._stream.settle()
+            if self._stream.tripped:
+                out.extend(await self._judge())
+            out.extend(self._pop())
+            if self._blocking() is gate:
+                break
+        self._smooth = self._is_smooth()
+        return [*out, *self._close()] if len(self._refused) > before and not self._over() else out
 
+    def _is_smooth(self) -> bool:
+        return not (self._ending or self._ended or self._stream.tripped or self._over())
 
-def _replace(held: _Held, values: Mapping[str, bytes]) -> None:
-    assert held.event.data is not None
-    data = splice(held.event.data, values)
-    held.event = Event(rebuild(held.event, data), data)
+    def _blocking(self) -> Gate | None:
+        """The gate that the first event waits for; None if it is not for a gate that it waits."""
+        if not self._queue or self._queue[0].ends:
+            return None
+        return next((part.gate for part in self._queue[0].parts if part.gate.cleared < part.end), None)

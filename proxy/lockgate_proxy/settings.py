@@ -1,7 +1,9 @@
-"""What `lockgate serve` can be told."""
+"""What `lockgate serve` can be told. How it is told, by a file, the environment and options, is in `effective`."""
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -11,6 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from lockgate.errors import SettingsError
 
 MIB = 1024 * 1024
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+class WrongSettingsError(SettingsError):
+    """Some settings are wrong. `problems` are pairs: which one, and what is wrong with it."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{name}: {problem}" for name, problem in problems))
 
 
 class Settings(BaseModel):
@@ -22,6 +34,21 @@ class Settings(BaseModel):
     upstream: str = Field(description="The upstream's OpenAI base URL with its path, as in https://host/v1.")
     host: str = Field("127.0.0.1", description="The address to listen on.", min_length=1)
     port: int = Field(8080, description="The port to listen on; 0 for any free one.", ge=0, le=65535)
+    workers: int = Field(1, description="Processes that serve the port together.", ge=1, le=256)
+    drain_timeout: float = Field(
+        30.0, description="Seconds that exchanges in flight have to end once the proxy is told to stop.", gt=0
+    )
+    tls_cert: Path | None = Field(
+        None, description="File of our certificate and its chain (PEM); with it the port speaks TLS."
+    )
+    tls_key: Path | None = Field(None, description="File of the certificate's private key (PEM).")
+    keys: Path | None = Field(None, description="File of client keys; without one of them nothing is answered.")
+    upstream_key_env: str | None = Field(
+        None, description="Name of the variable with the upstream's key, sent in place of the client's."
+    )
+    upstream_key_header: Literal["authorization", "api-key", "x-api-key"] = Field(
+        "authorization", description="Header in which the upstream takes its key."
+    )
     max_body: int = Field(32 * MIB, description="Largest request body, in bytes, also after decompression.", gt=0)
     max_answer: int = Field(64 * MIB, description="Largest answer that is read whole, in bytes.", gt=0)
     upstream_timeout: float = Field(600.0, description="Seconds until the upstream's answer must begin.", gt=0)
@@ -37,20 +64,50 @@ class Settings(BaseModel):
     audit_key: SecretStr | None = Field(
         None, description="Key under which the audit line identifies texts; unset means a new one each start."
     )
+    audit_key_file: Path | None = Field(None, description="File that holds the audit key.")
     tags: tuple[str, ...] = Field((), description="Tags of every exchange, shown to conditions as request.tags.")
     upstream_ca: Path | None = Field(
         None, description="File of certificates (PEM) to trust for the upstream, in place of the system's."
+    )
+    admin_port: int | None = Field(
+        None, description="The admin port, with /metrics and the health checks; none if unset.", ge=0, le=65535
+    )
+    admin_host: str = Field("127.0.0.1", description="The address that the admin port listens on.", min_length=1)
+    provider: str = Field(
+        "openai",
+        description="What telemetry calls the upstream's provider, as gen_ai.provider.name.",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     )
 
     @classmethod
     def read(cls, **given: Any) -> Settings:
         """Settings from values as a command line gives them. Raises SettingsError: which one, what, what to do."""
         try:
-            return cls(**given)
+            made = cls(**given)
         except ValidationError as error:
             # The values themselves are left out: a URL or a key may hold a secret.
-            said = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {_plain(e['msg'])}" for e in _problems(error)]
-            raise SettingsError("; ".join(dict.fromkeys(said))) from None
+            said = [(str(e["loc"][0]) if e["loc"] else "settings", _plain(e["msg"])) for e in _problems(error)]
+            raise WrongSettingsError(list(dict.fromkeys(said))) from None
+        if problems := made.contradictions():
+            raise WrongSettingsError(problems)
+        return made
+
+    def contradictions(self) -> list[tuple[str, str]]:
+        """What does not go together: which setting, and why."""
+        found = []
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing, other = ("tls_key", "tls_cert") if self.tls_key is None else ("tls_cert", "tls_key")
+            found.append((missing, f"is needed beside {other}"))
+        if self.audit_key is not None and self.audit_key_file is not None:
+            found.append(("audit_key", "give this or audit_key_file, not both"))
+        if self.audit == "-" and self.workers > 1:
+            found.append(("audit", "several workers can't share the standard output; give a file"))
+        if self.admin_port and self.admin_port + self.workers - 1 > 65535:
+            found.append(("admin_port", f"each of {self.workers} workers needs one of its own, from this one on"))
+        if self.upstream_key_env is not None and self.keys is None and not is_loopback(self.host):
+            why = "can be reached by others, who would all use the upstream's key"
+            found.append(("keys", f"{self.host} {why}: give a file of client keys, or listen on 127.0.0.1"))
+        return found
 
     @field_validator("upstream")
     @classmethod
@@ -68,19 +125,25 @@ class Settings(BaseModel):
         if not parts.hostname or port == 0:
             raise ValueError(f"names no host; {hint}")
         if parts.username is not None or parts.password is not None:
-            raise ValueError(
-                "must not hold a name or password; clients send their own Authorization, which is passed on"
-            )
+            raise ValueError("must not hold a name or password; the upstream's key goes into upstream_key_env")
         if parts.query or parts.fragment or url.endswith(("?", "#")):
             raise ValueError(f"must not have a query or fragment; {hint}")
         return url.rstrip("/")
 
-    @field_validator("upstream_ca")
+    @field_validator("upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file")
     @classmethod
-    def _upstream_ca(cls, path: Path | None) -> Path | None:
+    def _there(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
-            raise ValueError("there is no such file; give a file of PEM certificates")
+            raise ValueError("there is no such file")
         return path
+
+    @field_validator("upstream_key_env")
+    @classmethod
+    def _variable(cls, name: str | None) -> str | None:
+        if name is not None and not _VARIABLE.fullmatch(name):
+            # Not shown: somebody may have put the key itself here.
+            raise ValueError("must be the name of an environment variable, which holds the key")
+        return name
 
     @field_validator("audit")
     @classmethod
@@ -97,9 +160,23 @@ class Settings(BaseModel):
     @field_validator("audit_key")
     @classmethod
     def _audit_key(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and len(key.get_secret_value().encode()) < 16:
-            raise ValueError("is too short to keep texts from being guessed; give 16 bytes or more")
+        if key is not None:
+            require_long(key.get_secret_value())
         return key
+
+
+def require_long(audit_key: str) -> None:
+    """Raise ValueError for an audit key that can be guessed."""
+    if len(audit_key.encode()) < 16:
+        raise ValueError("is too short to keep texts from being guessed; give 16 bytes or more")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`: an address, or the name localhost."""
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _problems(error: ValidationError) -> list[Any]:
@@ -107,4 +184,5 @@ def _problems(error: ValidationError) -> list[Any]:
 
 
 def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+    message = message.removeprefix("Value error, ")
+    return "is required" if message == "Field required" else message[:1].lower() + message[1:]

@@ -55,6 +55,13 @@ class Event:
         return self.data is not None and self.data.startswith(b"[DONE]")
 
     @property
+    def has_more(self) -> bool:
+        """Whether it has other lines than data: comments, names, ids."""
+        if self.data is not None and len(self.raw) == len(self.data) + 8 and not self.lead:
+            return False  # nearly every event
+        return any(field != b"data" for field, _ in _fields(self.raw[self.lead :]))
+
+    @property
     def name(self) -> bytes:
         """What the `event` field says; empty if there is none."""
         found = b""
@@ -77,6 +84,11 @@ class Splitter:
         self._looked = 0  # up to here no event ends
         self._start = True  # nothing was cut off yet: a byte-order mark may come
         self._after_cr = False  # the last event ended with a bare CR: an LF right after it belongs to that line end
+
+    @property
+    def between(self) -> bool:
+        """Nothing is held, and what comes next is the beginning of an event."""
+        return not (self._buffer or self._start or self._after_cr)
 
     def feed(self, chunk: bytes) -> list[Event]:
         """The events that `chunk` completes."""

@@ -14,41 +14,49 @@ from lockgate_proxy.bodies import StreamDecoder, is_identity
 from lockgate_proxy.headers import Headers, answer_headers, value_of, without
 from lockgate_proxy.release import Release
 from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, data_event
-from lockgate_proxy.upstream import Answer, UpstreamError
+from lockgate_proxy.upstream import Answer, Take, UpstreamError
 from lockgate_proxy.visit import Visit, account, report
 
+_BYTES = 64  # that events may take while they wait, for each character that may be held
 _FRAMING = frozenset({b"content-encoding", b"content-length"})
 
 
 class _Writer:
     """The client's end of the stream. Sends a comment when text is held for long, so that nobody hangs up."""
 
-    def __init__(self, visit: Visit, every: float) -> None:
+    def __init__(self, visit: Visit, release: Release, every: float) -> None:
         self._visit = visit
+        self._release = release
         self._every = every
-        self._last = time.monotonic()
+        self._clock = asyncio.get_running_loop().time
+        self._last = self._clock()
         self._task: asyncio.Task[None] | None = None
-        self.holds = False
 
     async def write(self, parts: list[bytes]) -> None:
         if not parts:
             return
-        self._last = time.monotonic()
+        self._last = self._clock()
         body = parts[0] if len(parts) == 1 else b"".join(parts)
         await self._visit.send({"type": "http.response.body", "body": body, "more_body": True})
 
-    def holding(self, holds: bool) -> None:
-        self.holds = holds
-        if holds and self._task is None:
+    def write_now(self, parts: list[bytes]) -> None:
+        """Write without waiting. Only where the visit's server is ready."""
+        self._last = self._clock()
+        assert self._visit.server is not None
+        self._visit.server.write(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def watch(self) -> None:
+        """Look after the client from here on: text is held."""
+        if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._keep_alive())
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(max(self._every - (time.monotonic() - self._last), 0.001))
-            if self.holds and time.monotonic() - self._last >= self._every:
+            await asyncio.sleep(max(self._every - (self._clock() - self._last), 0.001))
+            if not self._release.holds:
+                self._last = self._clock()
+            elif self._clock() - self._last >= self._every:
                 await self.write([COMMENT])
-            elif not self.holds:
-                self._last = time.monotonic()
 
     async def finish(self) -> None:
         self.close()
@@ -71,6 +79,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
         choices=visit.passage.exchange.choices,
         note=visit.note(prompt),
         prompt_flags=list(prompt.flags),
+        limit=context.plan.hold_limit * _BYTES,
     )
     reader = _Reader(visit, answer)  # raises while the answer can still be another one
     headers = without(answer_headers(answer.headers), _FRAMING)
@@ -80,7 +89,7 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
     await visit.send(
         {"type": "http.response.start", "status": answer.status, "headers": [*headers, *visit.own_headers(prompt)]}
     )
-    writer = _Writer(visit, context.settings.keepalive_comment)
+    writer = _Writer(visit, release, context.settings.keepalive_comment)
     try:
         await _pump(visit, answer, reader, release, writer)
     except Exception as error:  # noqa: BLE001 - whatever broke here, nothing that is held may leave
@@ -101,12 +110,20 @@ async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
 async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release, writer: _Writer) -> None:
     broken: UpstreamError | WireError | None = None
     last: list[bytes] = []
+    seen = visit.seen
     try:
-        async for piece in answer.chunks():
-            await writer.write(await _pass(reader.feed(piece), release))
+        async for piece in answer.chunks(_shortcut(visit, reader, release, writer)):
+            events = reader.feed(piece) if piece else []
+            if seen is not None:
+                seen.events(events)
+            leaving = await (release.settle() if release.waits else _pass(events, release))
+            if seen is not None:
+                seen.looked()
+            await writer.write(leaving)
             if release.finished:
                 break
-            writer.holding(release.holds)
+            if release.holds:
+                writer.watch()
         else:
             last = await _pass(reader.end(), release)
     except (UpstreamError, WireError) as error:
@@ -132,6 +149,28 @@ async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release,
     await writer.finish()
 
 
+def _shortcut(visit: Visit, reader: _Reader, release: Release, writer: _Writer) -> Take | None:
+    """How a piece that is one ordinary event goes by, the moment it comes: nearly all of them are."""
+    server = visit.server
+    if server is None:
+        return None
+    pass_by, ready, write, watch = release.pass_by, server.ready, writer.write_now, writer.watch
+
+    def take(piece: bytes) -> bytes | None:
+        if not (reader.between and ready()):
+            return piece
+        leaving = pass_by(piece)
+        if leaving is None:
+            return b"" if release.waits else piece
+        if leaving:
+            write(leaving)
+        if release.holds:
+            watch()
+        return None
+
+    return take if visit.seen is None else visit.seen.watching(take)
+
+
 async def _pass(events: list[Event], release: Release) -> list[bytes]:
     out: list[bytes] = []
     for event in events:
@@ -152,9 +191,12 @@ class _Reader:
         self._splitter = Splitter()
         self._last: Event | None = None
         self._added = 0
+        self.between = False  # what comes next is the beginning of an event, as it came
 
     def feed(self, piece: bytes) -> list[Event]:
-        return self._splitter.feed(piece if self._decoder is None else self._decoder.feed(piece))
+        events = self._splitter.feed(piece if self._decoder is None else self._decoder.feed(piece))
+        self.between = self._decoder is None and self._splitter.between
+        return events
 
     def end(self) -> list[Event]:
         if self._decoder is not None:

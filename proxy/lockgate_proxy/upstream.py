@@ -7,7 +7,7 @@ its end is an error, never a short answer.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Literal, Protocol
 
 from lockgate.errors import LockgateError
@@ -30,6 +30,11 @@ class UpstreamError(LockgateError):
         super().__init__(message)
 
 
+Take = Callable[[bytes], bytes | None]
+"""Is given a piece, and gives what is left to be done with it: None for nothing, the piece itself where it was not taken.
+Empty bytes: it was taken, and the task that waits has to go on with it."""
+
+
 class Answer(Protocol):
     """An answer whose headers have come; its body is still to be read.
 
@@ -42,8 +47,11 @@ class Answer(Protocol):
     @property
     def headers(self) -> Headers: ...
 
-    def chunks(self) -> AsyncGenerator[bytes, None]:
-        """The body's bytes as they come, once. Raises UpstreamError unless the body ends as announced."""
+    def chunks(self, take: Take | None = None) -> AsyncGenerator[bytes, None]:
+        """The body's bytes as they come, once. Raises UpstreamError unless the body ends as announced.
+
+        `take` may be given each piece first, the moment it comes; see there. It need not be asked.
+        """
 
     async def read(self, limit: int) -> bytes:
         """The whole body. Raises UpstreamError, `too_large` beyond `limit` bytes."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from traceback import extract_tb
 from typing import Any
 
 from lockgate.audit import Audit, Line
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
-from lockgate.telemetry import Tracing
+from lockgate.telemetry.metrics import Metrics
+from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
 from lockgate.wire.lens import Lens
-from lockgate_proxy.admit import Send
+from lockgate_proxy.admit import Send, Server
 from lockgate_proxy.headers import Headers
+from lockgate_proxy.observe import Peer, Seen
 from lockgate_proxy.problems import Problem
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.upstream import Upstream
@@ -22,9 +26,18 @@ from lockgate_proxy.upstream import Upstream
 _log = logging.getLogger("lockgate.proxy")
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, by the key that came with the request: its tenant, its tags, its id. Nobody, where no key is needed."""
+
+    tenant: str = ""
+    tags: tuple[str, ...] = ()
+    key: str = ""
+
+
 @dataclass(slots=True)
 class Context:
-    """What every exchange of a running proxy shares."""
+    """What every exchange of a running proxy shares; with client keys, every exchange of one key."""
 
     settings: Settings
     plan: Plan
@@ -32,10 +45,24 @@ class Context:
     lens: Lens
     tracing: Tracing
     audit: Audit | None = None
+    metrics: Metrics | None = None
+    peer: Peer = field(default_factory=Peer)
     counts: dict[str, int] = field(default_factory=dict)
+    caller: Caller = field(default_factory=Caller)
+    on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
 
     def count(self, name: str, by: int = 1) -> None:
         self.counts[name] = self.counts.get(name, 0) + by
+
+    def readiness(self) -> dict[str, Any]:
+        """What `/readyz` says."""
+        return {
+            "status": "ready",
+            "policy": self.plan.policy,
+            "policy_hash": self.plan.hash,
+            "audit_lines_lost": self.audit.dropped if self.audit is not None else 0,
+            "counts": self.counts,
+        }
 
 
 @dataclass(slots=True)
@@ -54,16 +81,18 @@ class Visit:
     failed_open: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
+    seen: Seen | None = None
+    server: Server | None = None  # ours, which sends a whole answer at once
 
     def own_headers(self, verdict: Verdict | None) -> Headers:
         """`x-lockgate-*`: ids and words of ours only, never text."""
         plan = self.context.plan
         headers = [
             (b"x-lockgate-id", self.id.encode()),
-            (b"x-lockgate-policy", f"{plan.policy}@{plan.hash}".encode("ascii", "replace")),
+            (b"x-lockgate-policy", _policy(plan.policy, plan.hash)),
             (b"x-lockgate-action", (verdict.action.word if verdict is not None else "none").encode()),
         ]
-        if verdict is not None and verdict.deciding:
+        if verdict is not None and verdict.rules and verdict.deciding:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
@@ -85,12 +114,20 @@ class Visit:
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         self.status = status
         self.started = True
+        if self.server is not None:
+            await self.server.respond(status, headers, body)
+            return
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
     async def refuse(self, problem: Problem, verdict: Verdict | None = None) -> None:
         self.error = str(problem.error.get("code") or "")
         await self.respond(problem.status, [*problem.headers, *self.own_headers(verdict)], problem.body)
+
+
+@lru_cache(64)
+def _policy(name: str, hash_: str) -> bytes:
+    return f"{name}@{hash_}".encode("ascii", "replace")
 
 
 def report(visit: Visit, error: Exception) -> None:
@@ -114,8 +151,13 @@ def account(visit: Visit, verdict: Verdict) -> None:
 
 
 def remember(visit: Visit) -> None:
-    """The audit line, after the last byte."""
+    """Telemetry, the verdicts to whoever asked for them, and the audit line, after the last byte."""
     context = visit.context
+    if visit.seen is not None:
+        visit.seen.end(visit)
+    if context.on_verdict is not None and visit.passage is not None:
+        for verdict in visit.passage.verdicts.values():
+            context.on_verdict(verdict)
     if context.audit is None:
         return
     line = Line(
@@ -126,6 +168,8 @@ def remember(visit: Visit) -> None:
         error=visit.error,
         policy=context.plan.policy,
         policy_hash=context.plan.hash,
+        tenant=context.caller.tenant,
+        key=context.caller.key,
         timings=visit.timings,
         marks=visit.marks,
     )

@@ -61,6 +61,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
         ("overhead", {"no proxy", "bare", "lockgate permissive", "lockgate default"}),
         ("streaming", {"no proxy", "bare", "lockgate permissive", "lockgate default", "default, ordinary prose"}),
         ("detectors", {"default, prompts, clean 2000 characters", "pii, 500 characters, 30 % with entities"}),
+        ("telemetry", {"SDK, span, sampled", "ours, counter", "exchange, permissive, metrics, trace sampled"}),
         ("engines", {"RE2 set: which rows", "RE2 row by row", "re row by row"}),
     ],
 )

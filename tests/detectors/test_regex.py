@@ -7,9 +7,10 @@ import re2
 from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
+from lockgate.detectors.automaton import options as engine_options
 from lockgate.detectors.protocol import PatternSpec
 from lockgate.detectors.regex import Prepared, prepare
-from lockgate.detectors.rows import compiled_row, engine_options, spans
+from lockgate.detectors.rows import compiled_row, spans
 from lockgate.errors import PatternError
 
 Spans = list[tuple[int, int]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lockgate.detectors import scanner as scanning
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans, Validate
-from lockgate.detectors.scanner import Match, ScanError, Scanner
+from lockgate.detectors.scanner import Match, Rows, Scan, ScanError, Scanner
 from lockgate.errors import PatternError
 from lockgate.normalise import last_visible
 
@@ -55,12 +55,14 @@ ROWS = (
     PatternSpec("WIDE", r"\{[^{}]{0,40}\}", max_width=64),
 )
 SCANNER = Scanner(ROWS)
+SHARED = Rows(ROWS)
 PIECES = st.sampled_from(
     [
         "secret", "SECRET", "se", "cret", "s", "s e c r e t", "s-e-c-r-e-t", "s e c", " r e t", "a", "b", "ab", "abc", "abcd",
         "tok-", "tok-abc", "bak-", "bak-ab", "-a", "pin: 12", "34", "x", "xy", "z", "zzzz", "q", "q-q", "-", "ж", "жж", "\nend\n", "end", "stop",
         "\u200b", "\u200c", "e\u0301", "\u0301", "\u00ad", "ѕесrеt", "\U000e0073\U000e0065", "\U000e0063\U000e0072",
         "\U000e0065\U000e0074", "Ｓ", "ﬁ", "😀", "\ud83d", "\ufeff", "{", "}", " ", "  ", "\n", ".", "_", "é", "1", "①",
+        "\\", "\\u", "\\u0073", "\\\\u0065", "00", "73", "\\ud83d", "\\ude00", "\\u200b", "\\/", "/", "\\n",
     ]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=2)), max_size=12).map("".join)
@@ -100,6 +102,12 @@ def cuts(draw: st.DrawFn) -> list[str]:
 @example(["a ", "\u200b", "\u200bc"])
 @example(["s e c r e t", " x"])
 @example(["stop", " now"])
+@example(["\\u00", "73ecret"])
+@example(["secr\\", "u0065t"])
+@example(["secret\\u0073 ", "\\u0073ecret"])
+@example(["\\ud83d", "\\ude00"])
+@example(["\\" * 9, "u0073ecret"])
+@example(["\u200b\\u200b", "\\u200bc"])
 def test_pieces_are_scanned_as_the_whole(chunks: list[str]) -> None:
     assert list(in_pieces(SCANNER, chunks)) == seen(SCANNER.scan("".join(chunks)).matches)
 
@@ -160,6 +168,18 @@ def test_shipped_rows_in_pieces(kind: str, parts: list[str], places: list[int]) 
         ("{ab}", {"WIDE": ["{ab}"], "RUN": ["ab"]}),
         ("", {}),
         ("\u200b" * 3, {"ZERO": ["\u200b" * 3]}),
+        (r"\u0073ecret", {"WORD": [r"\u0073ecret"], "PREFIX": [r"\u0073e"], "LONGER": [r"\u0073ecret"]}),
+        (
+            r"{\"\\u0073\\u0065cr\u0435t",
+            {
+                "WORD": [r"\\u0073\\u0065cr\u0435t"],
+                "PREFIX": [r"\\u0073\\u0065"],
+                "LONGER": [r"\\u0073\\u0065cr\u0435t"],
+            },
+        ),
+        (r"a\u200bb", {"ZERO": [r"\u200b"], "RUN": [r"a\u200bb"]}),
+        (r"\ud83dsecret\u0073", {"PREFIX": ["se"], "LONGER": [r"secret\u0073"]}),
+        (r"\u073ecret \usecret", {"PREFIX": ["se"], "LONGER": ["secret"]}),
     ],
 )
 def test_what_is_found(text: str, found: dict[str, list[str]]) -> None:
@@ -229,28 +249,18 @@ class TestViews:
         assert [(m.start, m.end) for m in matches] == [(0, 5)]
 
 
-class _Exhausted:
-    """A set whose automaton has run out of memory: it answers that nothing matches."""
-
-    def __init__(self, answer: list[int] | None) -> None:
-        self._answer = answer
-
-    def Match(self, text: bytes) -> list[int] | None:  # noqa: N802
-        return self._answer
-
-
 class TestMemory:
     """No answer for want of memory must ever read as nothing found."""
 
     @pytest.mark.parametrize("answer", [[], None])
     @pytest.mark.parametrize("final", [True, False])
     def test_over_a_text(self, answer: list[int] | None, final: bool) -> None:
-        scanner = Scanner([PatternSpec("W", "secret")])
-        scanner._folded._set = _Exhausted(answer)
+        rows = Rows([PatternSpec("W", "secret")])
+        scanner = Scanner(rows)
+        hits, rows.folded._hits = rows.folded._hits, lambda _: answer
         with pytest.raises(ScanError):
             scanner.scan("some text", final=final)
-        scanner = Scanner([PatternSpec("W", "secret")])
-        scanner._raw._set = _Exhausted(answer)
+        rows.folded._hits, rows.raw._hits = hits, lambda _: answer
         assert scanner.scan("some text", final=final).matches == []
         with pytest.raises(ScanError):
             scanner.scan("süße Worte", final=final)
@@ -258,9 +268,10 @@ class TestMemory:
     @pytest.mark.parametrize("memory", [1 << 13, 1 << 15, 1 << 17])
     def test_at_load(self, monkeypatch: pytest.MonkeyPatch, memory: int) -> None:
         monkeypatch.setattr(scanning, "_MEMORY", memory)
+        monkeypatch.setattr(scanning, "_LIVE_MEMORY", memory)
         rows = [PatternSpec(f"R{i}", f"{i}[a-f ]{{1,20}}[c-x ]{{1,20}}{i}") for i in range(40)]
         with pytest.raises(PatternError, match="memory"):
-            Scanner(rows)
+            Scanner(rows).ready()
 
 
 @pytest.mark.parametrize(
@@ -292,6 +303,67 @@ def test_no_text_takes_more_than_linear_time(pattern: str, text: str) -> None:
     """A backtracking engine, or one that starts again at each character, would not come back from these."""
     scan = Scanner([PatternSpec("X", pattern)]).scan(text)
     assert all(match.end - match.start <= 257 for match in scan.matches)
+
+
+@given(TEXTS, st.integers(1, 40))
+@settings(max_examples=300)
+@example("\u200b" * 50 + "secret", 2)
+@example("s" + "\u200b" * 50 + "ecret", 2)
+def test_a_long_text_is_read_a_piece_at_a_time(text: str, size: int) -> None:
+    pieces = list(SCANNER.in_pieces(text, size))
+    assert [one for piece in pieces for one in seen(piece)] == seen(SCANNER.scan(text).matches)
+
+
+def test_what_is_unfinished_for_long_is_not_read_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hidden characters do not count towards a match, so one may be as long as the text."""
+    scanner = Scanner([PatternSpec("W", "secret")])
+    read: list[int] = []
+    scan = scanner.scan
+
+    def counted(text: str, *, start: int = 0, final: bool = True) -> Scan:
+        read.append(len(text))
+        return scan(text, start=start, final=final)
+
+    monkeypatch.setattr(scanner, "scan", counted)
+    text = ("s" + "\u200b" * 5000) * 8
+    assert [one for piece in scanner.in_pieces(text, 16) for one in piece] == []
+    assert sum(read) < 5 * len(text)
+
+
+class TestSome:
+    """Scanners of some rows share the automaton of all."""
+
+    @given(TEXTS, st.sets(st.integers(0, len(ROWS) - 1)))
+    @settings(max_examples=200)
+    def test_they_find_what_those_rows_alone_find(self, text: str, wanted: set[int]) -> None:
+        alone = Scanner([ROWS[number] for number in sorted(wanted)])
+        numbers = dict(enumerate(sorted(wanted)))
+        expected = [(m.start, m.end, numbers[m.spec], m.too_wide) for m in alone.scan(text).matches]
+        assert sorted(seen(SHARED.scanner(wanted).scan(text).matches)) == sorted(expected)
+
+    @given(cuts(), st.sets(st.integers(0, len(ROWS) - 1)))
+    @settings(max_examples=200)
+    def test_in_pieces(self, chunks: list[str], wanted: set[int]) -> None:
+        some = SHARED.scanner(wanted)
+        assert list(in_pieces(some, chunks)) == seen(some.scan("".join(chunks)).matches)
+
+    def test_only_their_own_rows_hold_a_text_back(self) -> None:
+        rows = Rows([PatternSpec("A", "abcdef"), PatternSpec("B", "xyz")])
+        assert rows.scanner([0]).scan("so xy", final=False).cut == 5
+        assert rows.scanner([1]).scan("so xy", final=False).cut == 3
+
+    def test_equal_ones_are_one(self) -> None:
+        rows = Rows(ROWS)
+        assert rows.scanner([1, 2]) is rows.scanner((2, 1))
+        assert rows.scanner([1]) is not rows.scanner([2])
+        assert rows.scanner([]).scan("secret").matches == []
+
+    def test_rows_with_one_pattern_are_in_the_automaton_once(self) -> None:
+        specs = [PatternSpec(f"W{i}", "secret", validate=neighbours(" " * i)) for i in range(3)]
+        rows = Rows(specs)
+        assert len(set(rows.folded.entries)) < len(rows.folded.entries)
+        assert [m.spec for m in Scanner(rows).scan("a secret ").matches] == [1, 2]
+        assert [m.spec for m in rows.scanner([1]).scan("a secret ").matches] == [1]
 
 
 def test_context_is_not_scanned_again() -> None:

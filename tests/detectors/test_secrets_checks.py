@@ -26,6 +26,16 @@ def test_plausible(value: str, yes: bool) -> None:
     assert check.plausible(value) is yes
 
 
+def test_dense_keys_have_many_kinds_of_characters() -> None:
+    assert check.dense("EAAB" + "tQ7xV2mK9pLw4Rb8zY1hG4jF6dS0aR3eU7iO9nC5" * 3)
+    assert not check.dense("EAAAoBUAACMUAACJEgAAixQAAE0VAADUEQAAzxQAABAYAADJFgAA3BYAAMERAADgFwAAuxQAAHQUAAB8FQAA5RQAAA")
+
+
+def test_the_base64_of_a_private_key() -> None:
+    assert check.encoded_key_block(base64.b64encode(b"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIIrY").decode())
+    assert not check.encoded_key_block(base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIDDDCCAfSg").decode())
+
+
 def test_random_wants_a_digit() -> None:
     assert check.random("abcdefgh1jklmnopqrst")
     assert not check.random("abcdefghijklmnopqrst")

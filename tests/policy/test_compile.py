@@ -153,7 +153,8 @@ def test_in_a_stream_only_rules_that_act_hold_it_back() -> None:
     look = plan.completion.look("assistant", "text")
     assert look is not None
     assert _rows(look.acting) == [("A", "stops")]
-    assert _rows(look.watching) == [("B", "notes"), ("A", "both"), ("C", "held")]
+    assert _rows(look.watching) == [("A", "both"), ("B", "notes"), ("C", "held")]
+    assert _rows(look.patterns) == [("A", "stops"), ("A", "both"), ("B", "notes"), ("C", "held")]
     assert [(rule.id, use.kind) for rule, use in look.windowed] == [("tone", "tone")]
     assert [(rule.id, use.kind) for rule, use in look.whole] == [("long", "size")]
     assert look.holds
@@ -182,12 +183,52 @@ def test_a_row_that_several_rules_ask_for_is_scanned_once() -> None:
     assert plan.completion.rules[0].uses[0].detector is plan.completion.rules[1].uses[0].detector
 
 
-def test_equal_sets_of_rules_share_one_scanner_a_side() -> None:
-    # Prompts come whole, answers in streams too, which takes more of a scanner.
-    plan = plan_of({"use": {"secrets": {}}}, {"use": {"pii": {}}})
-    for side in (plan.prompt, plan.completion):
-        scanners = {id(look.acting.scanner) for look in side.looks.values() if look.acting is not None}
-        assert len(scanners) == (1 if side.rules else 0)
+def _sweeps(plan: Plan) -> list[Sweep]:
+    looks = [look for side in (plan.prompt, plan.completion) for look in side.looks.values()]
+    return [sweep for look in looks for sweep in (look.patterns, look.acting, look.watching) if sweep is not None]
+
+
+def test_all_rows_of_a_plan_are_compiled_together() -> None:
+    plan = plan_of(
+        {"use": {"secrets": {}}},
+        {"use": {"pii": {}}, "then": "record", "side": "prompt"},
+        {"use": {"pii": {}}, "where": {"role": "tool"}},
+    )
+    assert len({id(sweep.scanner._folded._set) for sweep in _sweeps(plan)}) == 1
+    wanted = {(sweep.scanner.wanted, sweep.scanner._folded._held) for sweep in _sweeps(plan)}
+    assert len({id(sweep.scanner) for sweep in _sweeps(plan)}) == len(wanted), "one scanner for equal sets of rows"
+
+
+def test_streams_of_all_kinds_share_what_they_hold() -> None:
+    plan = plan_of(
+        {"use": {"words": {"words": ["alpha"]}}},
+        {"use": {"words": {"words": ["beta"]}}, "where": {"kind": "tool_call"}},
+        {"use": {"words": {"words": ["gamma"]}}, "then": "record"},
+    )
+    looks = plan.completion.looks.values()
+    acting = [look.acting.scanner for look in looks if look.acting is not None]
+    watching = [look.watching.scanner for look in looks if look.watching is not None]
+    assert len({id(scanner._folded.ready()) for scanner in acting}) == 1
+    assert len({id(scanner._folded.ready()) for scanner in (*acting, *watching)}) == 2
+    text = plan.completion.looks["assistant", "text"].acting
+    assert text is not None
+    assert text.scanner.scan("so bet", final=False).cut == 3, "held with the others"
+    assert text.scanner.scan("so beta").matches == [], "and not looked for"
+    assert text.scanner.scan("so gam", final=False).cut == 6
+
+
+def _ready(plan: Plan) -> bool:
+    acting = plan.completion.looks["assistant", "text"].acting
+    assert acting is not None
+    return acting.scanner._folded._live is not None
+
+
+def test_what_only_streams_need_waits_for_one_unless_the_policy_wrote_it() -> None:
+    shipped = plan_of({"use": {"pii": {}}})
+    assert not _ready(shipped)
+    shipped.ready()
+    assert _ready(shipped)
+    assert _ready(plan_of({"use": WORDS}))
 
 
 def test_a_detector_of_ones_own() -> None:

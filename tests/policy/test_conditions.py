@@ -19,6 +19,7 @@ REQUEST: Mapping[str, object] = {
     "model": "gpt-x",
     "user": "u1",
     "tags": ["public", "eu"],
+    "tenant": "acme",
     "stream": True,
     "side": "prompt",
     "dialect": "chat",

@@ -46,11 +46,12 @@ def test_a_text_that_no_rule_admits_has_no_look() -> None:
 
 
 def test_what_a_condition_is_told_of_the_request() -> None:
-    exchange = Exchange("1", "chat", Subject("m-1", "u-1", ("a", "b")), stream=True)
+    exchange = Exchange("1", "chat", Subject("m-1", "u-1", ("a", "b"), "acme"), stream=True)
     assert request_facts(exchange, "completion") == {
         "model": "m-1",
         "user": "u-1",
         "tags": ["a", "b"],
+        "tenant": "acme",
         "stream": True,
         "side": "completion",
         "dialect": "chat",
@@ -59,6 +60,7 @@ def test_what_a_condition_is_told_of_the_request() -> None:
         "model": "",
         "user": "",
         "tags": [],
+        "tenant": "",
         "stream": False,
         "side": "prompt",
         "dialect": "text",

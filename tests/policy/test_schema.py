@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from lockgate.exchange import KINDS, ROLES
+from lockgate.policy.load import load_policy
 from lockgate.policy.schema import DEFAULT_MESSAGE, Policy, Refusal, Rewrite, Rule, published_schema
 
 _RULE = {"id": "r", "side": "prompt", "use": "pii", "then": "refuse"}
@@ -194,3 +195,10 @@ def test_errors_do_not_show_what_was_written() -> None:
     with pytest.raises(ValidationError) as raised:
         _rule(colour="very-secret-word")
     assert "very-secret-word" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["default", "strict", "permissive"])
+def test_what_a_policy_is_dumped_to_is_that_policy(name: str) -> None:
+    policy = load_policy(name)
+    assert Policy.model_validate(policy.model_dump()).hash == policy.hash
+    assert Policy.model_validate_json(policy.model_dump_json()).hash == policy.hash

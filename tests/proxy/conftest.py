@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-from playbook import Player, through_app, through_release
+from playbook import Player, through_app, through_release, through_server
 
 
 def pytest_asyncio_loop_factories(
@@ -19,8 +19,9 @@ def pytest_asyncio_loop_factories(
     return {"uvloop": uvloop.new_event_loop}
 
 
-@pytest.fixture(params=[through_release, through_app], ids=["release", "app"])
+@pytest.fixture(params=[through_release, through_app, through_server], ids=["release", "app", "server"])
 def play(request: pytest.FixtureRequest) -> Player:
-    """Plays a transcript of a stream through the release alone, and through the whole application."""
+    """Plays a transcript of a stream through the release alone, through the whole application, and
+    through that with what its server offers."""
     player: Player = request.param
     return player

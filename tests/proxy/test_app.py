@@ -8,9 +8,11 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from fakes import AsgiUpstream, Peer, chat_answer, hangs, http, json_answer, replying, until
 from lockgate_proxy.app import make_app
+from lockgate_proxy.connection import Connection
 from lockgate_proxy.settings import Settings
 from proxied import CHAT, HELLO, proxied, request
 from saying import plan_of, rule, words
@@ -180,9 +182,10 @@ class TestHealth:
         assert ready.json["policy_hash"] == STOP.hash
 
 
+@pytest.mark.parametrize("server", [Connection, HttpToolsProtocol], ids=["ours", "uvicorn's"])
 class TestAClientThatLeaves:
-    async def test_before_the_first_byte(self) -> None:
-        async with proxied(STOP, hangs()) as proxy:
+    async def test_before_the_first_byte(self, server: type) -> None:
+        async with proxied(STOP, hangs(), server=server) as proxy:
             client = await proxy.client()
             await client.send(request("POST", CHAT, body=json.dumps(HELLO).encode()))
             await until(lambda: bool(proxy.requests))
@@ -190,23 +193,33 @@ class TestAClientThatLeaves:
             await asyncio.wait_for(proxy.upstream.gone.wait(), 5)
             await until(lambda: proxy.context.counts.get("client_gone") == 1)
 
-    async def test_before_the_body_is_whole(self) -> None:
-        async with proxied(STOP, FINE) as proxy:
+    async def test_before_the_first_byte_after_a_large_request(self, server: type) -> None:
+        body = json.dumps({**HELLO, "user": "x" * 1_000_000}).encode()
+        async with proxied(STOP, hangs(), server=server) as proxy:
+            client = await proxy.client()
+            await client.send(request("POST", CHAT, body=body))
+            await until(lambda: proxy.upstream.connections == 1)
+            client.close()
+            await asyncio.wait_for(proxy.upstream.gone.wait(), 5)
+            await until(lambda: proxy.context.counts.get("client_gone") == 1)
+
+    async def test_before_the_body_is_whole(self, server: type) -> None:
+        async with proxied(STOP, FINE, server=server) as proxy:
             client = await proxy.client()
             await client.send(request("POST", CHAT, "Content-Length: 100", length=False), b'{"mess')
             client.close()
             await until(lambda: proxy.context.counts.get("client_gone") == 1)
             assert proxy.upstream.connections == 0
 
-    async def test_while_a_plain_answer_comes(self) -> None:
-        async with proxied(STOP, hangs(http(b"", b"Content-Length: 100", length=False) + b"{")) as proxy:
+    async def test_while_a_plain_answer_comes(self, server: type) -> None:
+        async with proxied(STOP, hangs(http(b"", b"Content-Length: 100", length=False) + b"{"), server=server) as proxy:
             client = await proxy.client()
             await client.send(request("POST", CHAT, body=json.dumps(HELLO).encode()))
             await until(lambda: bool(proxy.requests))
             client.close()
             await asyncio.wait_for(proxy.upstream.gone.wait(), 5)
 
-    async def test_the_next_one_is_served(self) -> None:
+    async def test_the_next_one_is_served(self, server: type) -> None:
         async def script(peer: Peer) -> None:
             sent = await peer.request()
             if b"wait" in sent.body:
@@ -214,7 +227,7 @@ class TestAClientThatLeaves:
             else:
                 await peer.send(json_answer(chat_answer("hi")))
 
-        async with proxied(STOP, script) as proxy:
+        async with proxied(STOP, script, server=server) as proxy:
             for _ in range(3):
                 client = await proxy.client()
                 await client.send(request("POST", CHAT, body=json.dumps({**HELLO, "user": "wait"}).encode()))

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from lockgate import __version__
-from lockgate_proxy.cli import COMMANDS, FAILED, OK, WRONG, main, parser
+from lockgate_proxy.cli import COMMANDS, main, parser
+from lockgate_proxy.command import FAILED, OK, WRONG
 
 GOOD = """\
 version: 1
@@ -46,7 +47,9 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
 
 
 class TestTheCall:
-    @pytest.mark.parametrize("argv", [(), ("nonsense",), ("check",), ("serve",), ("serve", "--port", "x")])
+    @pytest.mark.parametrize(
+        "argv", [(), ("nonsense",), ("check",), ("serve", "--prot", "1"), ("keys",), ("keys", "add")]
+    )
     def test_a_wrong_one_shows_the_usage(self, argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:
             main(argv)

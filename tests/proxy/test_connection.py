@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from fakes import until
+from lockgate_proxy.admit import SERVER
 from lockgate_proxy.connection import Connection
 from serving import served
 
@@ -215,3 +216,62 @@ async def test_nothing_is_written_into_another_answer(client: Client, app: App) 
     app.go.clear()
     await client.send(GET + b"\r\n", b"nonsense\r\n\r\n")
     assert await client.rest() == b""
+
+
+class Asking:
+    """An application that asks more of the server than ASGI has."""
+
+    def __init__(self) -> None:
+        self.left = asyncio.Event()
+        self.status = 200
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        server = scope["extensions"][SERVER]
+        server.gone = self.left.set
+        while (await receive()).get("more_body"):
+            pass
+        if scope["path"] == "/wait":
+            await self.left.wait()
+            return
+        await server.respond(self.status, [(b"x-a", b"1"), (b"content-length", b"2")], b"ok")
+
+
+@pytest.fixture
+async def asking() -> AsyncIterator[tuple[Client, Asking]]:
+    app = Asking()
+    async with served(app, http=Short, lifespan="off") as url:
+        client = Client(*await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2])))
+        yield client, app
+        client.close()
+
+
+async def test_a_whole_answer_at_once(asking: tuple[Client, Asking]) -> None:
+    client, app = asking
+    for app.status in (200, 404, 599):
+        await client.send(GET + b"\r\n")
+        assert await client.answer() == (app.status, {"x-a": "1", "content-length": "2"}, b"ok")
+    await client.send((POST + b"Content-Length: 3\r\n\r\nabc") * 3)
+    assert [(await client.answer())[2] for _ in range(3)] == [b"ok"] * 3
+    assert not app.left.is_set()
+
+
+async def test_a_whole_answer_to_a_client_that_wants_no_more(asking: tuple[Client, Asking]) -> None:
+    client, _ = asking
+    await client.send(GET + b"Connection: close\r\n\r\n")
+    assert await client.answer() == (200, {"x-a": "1", "content-length": "2", "connection": "close"}, b"ok")
+    assert await client.rest() == b""
+
+
+async def test_a_whole_answer_to_head_has_no_body(asking: tuple[Client, Asking]) -> None:
+    client, _ = asking
+    await client.send(b"HEAD /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert (await client.rest()).endswith(b"content-length: 2\r\nconnection: close\r\n\r\n")
+
+
+@pytest.mark.parametrize("size", [0, 10, 70_000, 1_000_000])
+async def test_a_client_that_leaves_is_told_of_at_once(asking: tuple[Client, Asking], size: int) -> None:
+    client, app = asking
+    await client.send(b"POST /wait HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+    client.close()
+    async with asyncio.timeout(5):
+        await app.left.wait()

@@ -6,6 +6,11 @@ import json
 
 import pytest
 
+from lockgate.exchange import Exchange
+from lockgate.passage import Passage
+from lockgate.wire.chat import ChatLens
+from lockgate_proxy.release import BESIDE_DATA, Release
+from lockgate_proxy.sse import Splitter
 from playbook import CUT, ENDS, Player, failed, flagged, got, says, through_app
 from saying import DONE, USAGE, choice, chunk, data, finish, patterns, plan_of, rule, text
 
@@ -137,3 +142,14 @@ async def test_a_cut_lets_out_what_was_held_and_is_told() -> None:
     await through_app(
         KEYS, says(text("a sk-ab")), got(), CUT, got(text("a sk-ab"), failed("upstream_broken"))
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("event", "noted"), [(b": sk-abcd1234\n\n", True), (b"event: x\n" + text("a "), True), (text("a "), False)]
+)
+async def test_what_is_no_data_is_in_the_record(event: bytes, noted: bool) -> None:
+    stream = Passage(KEYS, Exchange("x", "chat", stream=True)).stream()
+    release = Release(stream, ChatLens(), choices=1, note={}, prompt_flags=[])
+    for one in Splitter().feed(event + DONE):
+        await release.add(one)
+    assert (stream.close().coverage.skipped.get("#lines") == BESIDE_DATA) == noted

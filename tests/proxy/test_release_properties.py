@@ -15,7 +15,7 @@ from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.wire.chat import ChatLens
 from lockgate.wire.edit import edit_document
-from lockgate_proxy.release import Release
+from lockgate_proxy.release import MAX_WAITING, Release
 from lockgate_proxy.sse import Event, Splitter
 from playbook import whole_through_app
 from saying import DONE, USAGE, choice, chunk, data, finish, patterns, plan_of, role, rule, words
@@ -123,15 +123,29 @@ async def plain(plan: Plan, said: list[tuple[int, str, str]]) -> tuple[dict[tupl
     return {key: text for key, text in out.items() if text}, set(verdict.refused_choices)
 
 
-async def streamed(plan: Plan, events: list[bytes]) -> list[bytes]:
+async def streamed(plan: Plan, events: list[bytes], *, limit: int = MAX_WAITING) -> tuple[list[bytes], bool]:
+    """What leaves, and whether the guard failed closed."""
     stream = Passage(plan, Exchange("x", "chat", stream=True, choices=2)).stream()
-    release = Release(stream, ChatLens(), choices=2, note={}, prompt_flags=[])
+    release = Release(stream, ChatLens(), choices=2, note={}, prompt_flags=[], limit=limit)
     out: list[bytes] = []
     for event in Splitter().feed(b"".join(events)):
         out.extend(await release.add(event))
         if release.finished:
-            return out
-    return [*out, *await release.end()]
+            return out, release.failed is not None
+    return [*out, *await release.end()], release.failed is not None
+
+
+def come_back(said: list[tuple[int, str, str]]) -> bool:
+    """Whether a field goes on after its choice has said so much in other fields that nobody waited for it."""
+    last: dict[tuple[int, str], int] = {}
+    count: dict[int, int] = defaultdict(int)
+    for index, field, text in said:
+        if text:
+            count[index] += 1
+            if count[index] - last.get((index, field), count[index]) > 3:
+                return True
+            last[index, field] = count[index]
+    return False
 
 
 ODD = st.sampled_from(
@@ -170,9 +184,12 @@ async def test_rewriting_equals_the_plain_edit_and_touches_nothing_else(
     said = [one for group in groups for one in group]
     events = [event_of(group, n=i) for i, group in enumerate(groups)]
     ends = [finish(), finish(index=1), USAGE, DONE]
-    out = await streamed(REWRITE, [role(), *events, *ends])
+    out, failed = await streamed(REWRITE, [role(), *events, *ends])
     came = Splitter().feed(b"".join(out))
     want, _ = await plain(REWRITE, said)
+    if failed and come_back(said):
+        return
+    assert not failed
     assert texts_of(came) == want
     assert out[0] == role()
     assert out[-4:] == ends
@@ -186,9 +203,12 @@ async def test_rewriting_equals_the_plain_edit_and_touches_nothing_else(
 @settings(max_examples=250)
 async def test_refusing_equals_the_plain_refusal(said: list[tuple[int, str, str]]) -> None:
     events = [event_of([one]) for one in said]
-    out = await streamed(REFUSE, [*events, finish(), finish(index=1), DONE])
+    out, failed = await streamed(REFUSE, [*events, finish(), finish(index=1), DONE])
     came = Splitter().feed(b"".join(out))
     want, refused = await plain(REFUSE, said)
+    if failed and come_back(said):
+        return
+    assert not failed
     ended = [
         (one["index"], one["finish_reason"])
         for event in came
@@ -196,8 +216,50 @@ async def test_refusing_equals_the_plain_refusal(said: list[tuple[int, str, str]
         for one in json.loads(event.data)["choices"]
         if one["finish_reason"]
     ]
+    if come_back(said):
+        # What a rule finds at the end of a text that nobody waits for is refused, although more comes of it.
+        refused |= {index for index, reason in ended if reason == "content_filter"}
     assert sorted(ended) == [(index, "content_filter" if index in refused else "stop") for index in (0, 1)]
     assert out[-1] == DONE
     assert out.count(DONE) == 1
     for key, text in texts_of([event for event in came if b"content_filter" not in event.raw]).items():
         assert text == want[key] if key[0] not in refused else want[key].startswith(text)
+
+
+@st.composite
+def turns(draw: st.DrawFn) -> list[tuple[int, str, str]]:
+    """What one choice says in one field after another, some of it again in the first."""
+    fields = draw(st.lists(FIELDS, min_size=1, max_size=3))
+    return [(0, field, text) for field in fields for text in draw(st.lists(TEXTS, max_size=9))]
+
+
+@given(said=turns(), limit=st.sampled_from([0, 700, MAX_WAITING]))
+@settings(max_examples=200)
+async def test_a_text_that_fell_silent_is_what_it_would_be_or_nothing_more_leaves(
+    said: list[tuple[int, str, str]], limit: int
+) -> None:
+    out, failed = await streamed(REWRITE, [*(event_of([one]) for one in said), finish(), DONE], limit=limit)
+    came = texts_of(Splitter().feed(b"".join(out)))
+    want, _ = await plain(REWRITE, said)
+    if not failed:
+        assert came == want
+        return
+    assert limit < MAX_WAITING or come_back(said)
+
+
+@given(said=turns())
+@settings(max_examples=150)
+async def test_who_speaks_does_not_wait_long_for_who_has_spoken(said: list[tuple[int, str, str]]) -> None:
+    stream = Passage(REWRITE, Exchange("x", "chat", stream=True)).stream()
+    release = Release(stream, ChatLens(), choices=1, note={}, prompt_flags=[])
+    last, since = "", 0
+    for one in said:
+        await release.add(*Splitter().feed(event_of([one])))
+        if release.finished or not one[2]:
+            continue
+        since = since + 1 if one[1] == last else 1
+        last = one[1]
+        if since > 3:
+            own = {one[1], "reasoning", "reasoning_content"} if one[1].startswith("reasoning") else {one[1]}
+            waits = {part.gate.where for held in release._queue for part in held.parts if part.gate.cleared < part.end}
+            assert all(where.rsplit("/", 1)[-1] in own for where in waits)

@@ -184,3 +184,15 @@ def test_data_event() -> None:
     (event,), left = split([data_event(b"a\nb")])
     assert (event.data, left) == (b"a\nb", b"")
     assert "Event(" in repr(event)
+
+
+@pytest.mark.parametrize(
+    ("raw", "more"),
+    [
+        (b"data: x\n\n", False), (b"data:x\n\n", False), (b"data: x\r\n\r\n", False), (b"data: x\ndata: y\n\n", False),
+        (b"\n", False), (b": x\n\n", True), (b"event: x\ndata: y\n\n", True), (b"data: x\nid: 1\n\n", True), (b"x\n\n", True),
+    ],
+)  # fmt: skip
+def test_lines_beside_the_data(raw: bytes, more: bool) -> None:
+    [event] = Splitter().feed(raw)
+    assert event.has_more == more

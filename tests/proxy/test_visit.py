@@ -11,7 +11,7 @@ import pytest
 from fakes import LAST_CHUNK, Script, chat_answer, chunk, hangs, head, json_answer, replying, sends, until
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
-from lockgate.telemetry import Tracing
+from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Action, Failure, RuleOutcome, Verdict
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy.settings import Settings

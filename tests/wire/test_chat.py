@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lockgate.exchange import Reading
-from lockgate.wire.chat import ChatLens
+from lockgate.wire.chat import ChatLens, read_message
+from lockgate.wire.chat_fields import BESIDE
 from lockgate.wire.pointer import escape
 
 LENS = ChatLens()
@@ -161,6 +163,9 @@ def test_every_text_of_a_request() -> None:
         "/response_format/json_schema/name": ("system", "tool_schema", "schema-name"),
         "/response_format/json_schema/schema": ("system", "|tool_schema", "title"),
         "/response_format/json_schema/schema/title": ("system", "tool_schema", "schema-title"),
+        "/user": ("user", "identifier", "u-1"),
+        "/safety_identifier": ("user", "identifier", "s-1"),
+        "/prompt_cache_key": ("user", "identifier", "p-1"),
         "/stop/0": ("user", "text", "stop-one"),
         "/stop/1": ("user", "text", "stop-two"),
         "/metadata": ("user", "|text", "meta-key"),
@@ -175,9 +180,6 @@ def test_every_text_of_a_request() -> None:
         "/messages/2/content/1": "image: not text",
         "/messages/2/content/2": "audio: not text",
         "/messages/2/content/3": "file content: not text",
-        "/user": "identifier",
-        "/safety_identifier": "identifier",
-        "/prompt_cache_key": "identifier",
         "/messages/1/content/0/cache_control": "settings: not text",
         "/tool_choice": "settings: not text",
         "/stream_options": "settings: not text",
@@ -249,6 +251,98 @@ def accounted(reading: Reading, where: str, text: str) -> bool:
     tokens = where.split("/")
     above = {"/".join(tokens[:i]) for i in range(2, len(tokens) + 1)}
     return any(text in segment.text for segment in reading.segments) or not above.isdisjoint(reading.skipped)
+
+
+def leaves(value: Any, where: str = "") -> Iterator[str]:
+    """Pointers of everything in a document that is no object and no array."""
+    if isinstance(value, (dict, list)):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from leaves(item, f"{where}/{escape(key)}")
+    elif value is not None:
+        yield where
+
+
+@pytest.mark.parametrize(("side", "document"), [("prompt", REQUEST), ("completion", ANSWER)])
+def test_every_place_is_read_or_recorded_or_beside(side: str, document: Any) -> None:
+    reading = LENS.read_request(document) if side == "prompt" else LENS.read_answer(document)
+    known = {segment.where for segment in reading.segments} | reading.skipped.keys()
+    patterns = [
+        re.compile(re.escape(place).replace(r"\*", "[^/]+") + "(?:/.*)?")
+        for place in BESIDE[f"chat.{side}"]
+        if place not in ("/tool_choice", "/stream_options")
+    ]
+    for where in leaves(document):
+        tokens = where.split("/")
+        above = {"/".join(tokens[:i]) for i in range(2, len(tokens) + 1)}
+        if above.isdisjoint(known):
+            assert any(pattern.fullmatch(where) for pattern in patterns), where
+
+
+@pytest.mark.parametrize("key", ["user", "safety_identifier", "prompt_cache_key"])
+def test_an_identifier_of_another_shape_hides_nothing(key: str) -> None:
+    reading = LENS.read_request({"messages": [], key: {"a": ["unseen words"]}})
+    assert (f"/{key}/a/0", "identifier", "unseen words") in [(s.where, s.kind, s.text) for s in reading.segments]
+    assert LENS.read_request({"messages": [], key: 5551234567}).unknown == [f"/{key}"]
+    assert LENS.read_request({"messages": [], key: None}).unknown == []
+
+
+@pytest.mark.parametrize("key", ["service_tier", "reasoning_effort", "tool_choice", "seed", "stream_options"])
+def test_a_setting_that_is_a_sentence_is_unread(key: str) -> None:
+    assert LENS.read_request({"messages": [], key: "unseen words"}).unknown == [f"/{key}"]
+    assert LENS.read_request({"messages": [], key: "auto"}).unknown == []
+
+
+def test_a_reason_for_the_end_that_is_a_sentence_is_unread() -> None:
+    assert LENS.read_answer({"choices": [{"finish_reason": "unseen words"}]}).unknown == ["/choices/0/finish_reason"]
+
+
+@pytest.mark.parametrize(
+    ("part", "where"),
+    [
+        ({"type": "image_url", "image_url": {"url": "https://x/?q=1", "detail": "low"}}, "/image_url/url"),
+        ({"type": "image_url", "image_url": "https://x/?q=1"}, "/image_url"),
+        ({"type": "video_url", "video_url": {"url": "https://x/?q=1"}}, "/video_url/url"),
+        ({"type": "file", "file": {"file_url": "https://x/?q=1"}}, "/file/file_url"),
+        ({"type": "input_image", "input_image": {"url": "https://x/?q=1"}}, "/input_image/url"),
+    ],
+)
+def test_the_address_of_a_picture_is_a_text(part: Any, where: str) -> None:
+    reading = LENS.read_request({"messages": [{"role": "user", "content": [part]}]})
+    assert said(reading) == {f"/messages/0/content/0{where}": ("user", "link", "https://x/?q=1")}
+    assert list(reading.skipped) == ["/messages/0/content/0"]
+
+
+def test_a_picture_that_is_its_own_address_is_not() -> None:
+    part = {"type": "image_url", "image_url": {"url": "DATA:image/png;base64,AAAA"}}
+    assert LENS.read_request({"messages": [{"role": "user", "content": [part]}]}).segments == []
+
+
+@pytest.mark.parametrize(
+    ("thinking", "where"), [("unseen words", ""), ([{"type": "text", "text": "unseen words"}], "/0/text")]
+)
+def test_a_part_that_thinks_is_read_as_reasoning(thinking: Any, where: str) -> None:
+    message = {"role": "assistant", "content": [{"type": "thinking", "thinking": thinking}]}
+    for reading in (
+        LENS.read_request({"messages": [message]}),
+        LENS.read_answer({"choices": [{"message": message}]}),
+    ):
+        (segment,) = reading.segments
+        assert segment.where.endswith(f"/content/0/thinking{where}")
+        assert (segment.kind, segment.text) == ("reasoning", "unseen words")
+
+
+@pytest.mark.parametrize("key", [7, None, ("a", "b"), 1.5])
+@pytest.mark.parametrize("where", ["", "/content/0", "/tool_calls/0", "/tool_calls/0/function", "/annotations/0"])
+def test_a_key_that_is_no_text_is_unread(where: str, key: Any) -> None:
+    message = {
+        "role": "assistant",
+        "content": [{"type": "text", "text": "x"}],
+        "tool_calls": [{"function": {"name": "f", "arguments": ""}}],
+        "annotations": [{"type": "x"}],
+    }
+    reading = Reading()
+    read_message(reading, "", put(message, where, key, 1), "assistant", None)
+    assert len(reading.unknown) == (where != "/annotations/0")
 
 
 NUMBERS_ONLY = ("/usage",)

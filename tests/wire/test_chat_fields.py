@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
 import typing
 
+import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk, ChatCompletionMessage
 from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_chunk import Choice as ChunkChoice
 from openai.types.chat.completion_create_params import CompletionCreateParamsBase
 from pydantic import BaseModel
 
+import pages
 from lockgate.exchange import ROLES as KNOWN_ROLES
 from lockgate.wire import chat_fields as fields
 
@@ -16,6 +19,17 @@ def test_the_tables_of_a_request_are_apart() -> None:
     tables = [fields.REQUEST_PLAIN, fields.REQUEST_TEXT, frozenset(fields.IDENTIFIERS)]
     assert sum(map(len, tables)) == len(fields.REQUEST_KNOWN)
     assert not fields.ANSWER_KNOWN & fields.ANSWER_SKIPPED.keys()
+
+
+@pytest.mark.parametrize("name", list(fields.BESIDE))
+def test_what_is_never_read_is_in_the_docs(name: str) -> None:
+    rows = [row for row in pages.text_of("docs/audit.md").splitlines() if row.startswith(f"| `{name}` |")]
+    said = {place: row.split(" | ")[2].removesuffix(" |") for row in rows for place in re.findall(r"`(/[^`]*)`", row)}
+    assert said == fields.BESIDE[name]
+
+
+def test_every_setting_is_in_the_list() -> None:
+    assert {f"/{key}" for key in fields.REQUEST_PLAIN} <= fields.BESIDE["chat.prompt"].keys()
 
 
 def test_every_role_is_one_of_ours() -> None:

@@ -90,6 +90,10 @@ def test_every_text_of_a_delta(document: Any, said: list[tuple[str, str, str, st
         ),
         ({"choices": [], "more": "x"}, {"/more": "unread: unknown"}),
         ({"choices": [{"delta": {}, "token_ids": [1]}]}, {"/choices/0/token_ids": "tokens: not text"}),
+        (
+            {"choices": [{"delta": {}, "finish_reason": "unseen words"}]},
+            {"/choices/0/finish_reason": "unread: unknown"},
+        ),
         ({"choices": [{"delta": {}, "index": "1"}]}, {"/choices/0/index": "unread: unknown"}),
         ({"choices": [{"delta": {}, "logprobs": "x"}]}, {"/choices/0/logprobs": "unread: unknown"}),
         ({"obfuscation": "xxxx", "choices": []}, {"/obfuscation": "padding of the upstream's"}),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import threading
 from enum import Enum
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from lockgate.exchange import Reading
 from lockgate.verdict import Edit
 from lockgate.wire.document import MAX_DEPTH
-from lockgate.wire.values import edit_value, is_message, is_text, only_text, read_value
+from lockgate.wire.values import edit_value, is_answer, is_message, is_text, only_text, read_argument, read_value
 
 USER = {"role": "user", "content": "hello"}
 CHAT = [{"role": "system", "content": "be kind"}, USER]
@@ -106,14 +107,17 @@ def test_parts_that_can_not_be_read_are_unknown(value: Any, unknown: list[str], 
         ({}, []),
         ([1, 2.5, True, None, ""], []),
         (["x", ["y"]], [("/q/0", "x", False), ("/q/1/0", "y", False)]),
-        (("x", {"a": "y"}), [("/q/0", "x", True), ("/q/1", "a", True), ("/q/1/a", "y", True)]),
+        (("x", {"a": "y"}), [("/q/0", "x", True), ("/q/1", "a", True), ("/q/1/a", "y", False)]),
+        ({("x", "y"): {"a": "z"}}, [
+            ("/q/0/0", "x", True), ("/q/0/1", "y", True), ("/q/0", "a", True), ("/q/0/a", "z", True)]),
         ({"x"}, [("/q/0", "x", True)]),
         ({"a": {"b/c": "x"}, "d": 5}, [
             ("/q", "a\nd", True), ("/q/a", "b/c", True), ("/q/a/b~1c", "x", False)]),
-        ([USER, {"a": "x"}], [
-            ("/q/0", "role\ncontent", True), ("/q/0/role", "user", False), ("/q/0/content", "hello", False),
-            ("/q/1", "a", True), ("/q/1/a", "x", False)]),
-        ((USER,), [("/q/0", "role\ncontent", True), ("/q/0/role", "user", True), ("/q/0/content", "hello", True)]),
+        ([USER, {"a": "x"}], [("/q/0/content", "hello", False), ("/q/1", "a", True), ("/q/1/a", "x", False)]),
+        ((USER,), [("/q/0/content", "hello", False)]),
+        ({"who": {"role": "admin", "of": "x"}}, [
+            ("/q", "who", True), ("/q/who", "role\nof", True), ("/q/who/role", "admin", False),
+            ("/q/who/of", "x", False)]),
         ({1: "x"}, [("/q/0", "x", True)]),
         ({("x", 2): 3}, [("/q/0/0", "x", True)]),
         ({Word.SECRET: "x"}, [("/q", "secret", True), ("/q/secret", "x", False)]),
@@ -139,6 +143,88 @@ def test_bytes_and_objects_in_a_container_are_unknown(value: Any, unknown: list[
     reading = read(value)
     assert reading.unknown == unknown
     assert "x" in [segment.text for segment in reading.segments]
+
+
+TOOL = {"type": "function", "function": {"name": "look", "description": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ((USER, USER), [("/q/0/content", "user", "text"), ("/q/1/content", "user", "text")]),
+        ({"messages": CHAT, "model": "m", "user": "u"}, [
+            ("/q", "user", "text"), ("/q/messages/0/content", "system", "text"),
+            ("/q/messages/1/content", "user", "text")]),
+        ({"messages": [{"role": "tool", "content": "x"}], "tools": [TOOL], "notes": ["y"]}, [
+            ("/q", "user", "text"), ("/q/messages/0/content", "tool", "tool_result"),
+            ("/q/tools/0/function/name", "system", "tool_schema"),
+            ("/q/tools/0/function/description", "system", "tool_schema"), ("/q/notes/0", "user", "text")]),
+        ({"messages": CHAT[:1], "tools": ["y"]}, [
+            ("/q", "user", "text"), ("/q/messages/0/content", "system", "text"), ("/q/tools/0", "user", "text")]),
+        ({"tools": [TOOL]}, [
+            ("/q", "user", "text"), ("/q/tools/0", "user", "text"), ("/q/tools/0/type", "user", "text"),
+            ("/q/tools/0/function", "user", "text"), ("/q/tools/0/function/name", "user", "text"),
+            ("/q/tools/0/function/description", "user", "text")]),
+    ],
+)  # fmt: skip
+def test_messages_within_a_container(value: Any, said: list[tuple[str, str, str]]) -> None:
+    reading = read(value)
+    assert [(s.where, s.role, s.kind) for s in reading.segments] == said
+    assert reading.unknown == []
+
+
+def test_messages_in_a_tuple_can_be_edited() -> None:
+    assert edit_value((USER, "x"), [Edit("/0/content", (0, 5), "bye")]) == ({"role": "user", "content": "bye"}, "x")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kinds"),
+    [
+        ("tools", [TOOL], ["tool_schema", "tool_schema"]),
+        ("tools", (TOOL,), ["text"] * 5),
+        ("tools", ["x", b"y"], ["text"]),
+        ("question", "x", ["text"]),
+        ("messages", CHAT, ["text", "text"]),
+    ],
+)
+def test_what_stands_beside_messages(name: str, value: Any, kinds: list[str]) -> None:
+    reading = Reading()
+    read_argument(reading, f"/{name}", name, value)
+    assert [segment.kind for segment in reading.segments] == kinds
+
+
+ANSWER = {
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "I am Bob"},
+            "logprobs": {"content": [{"token": "I am Bob"}]},
+        },
+        {"index": 1, "message": {"role": "assistant", "content": "Bob too"}},
+    ]
+}
+
+
+def test_an_answer_is_read_choice_by_choice_and_edited_with_what_depends_on_it() -> None:
+    assert is_answer(ANSWER)
+    assert not is_answer({"choices": ["x"]})
+    reading = read(ANSWER, "", choice=0)
+    assert [(s.where, s.choice) for s in reading.segments] == [
+        ("/choices/0/message/content", 0), ("/choices/1/message/content", 1)]  # fmt: skip
+    edit = Edit("/choices/0/message/content", (5, 8), "B.")
+    edited = edit_value(ANSWER, [edit])
+    assert edited["choices"][0]["message"]["content"] == "I am B."
+    assert edited["choices"][0]["logprobs"] is None
+    assert edited["choices"][1] == ANSWER["choices"][1]
+    within = edit_value({"a": [ANSWER]}, [dataclasses.replace(edit, where=f"/a/0{edit.where}")])
+    assert within == {"a": [edited]}
+
+
+def test_log_probabilities_that_spell_another_text_go_as_a_whole() -> None:
+    answer = copy.deepcopy(ANSWER)
+    answer["choices"][0]["logprobs"] = {"content": [{"token": "Bob"}]}
+    edited = edit_value(answer, [Edit("/choices/0/logprobs/content", (0, 3), "B.")])
+    assert edited["choices"][0]["logprobs"] is None
 
 
 def test_a_container_that_holds_itself_is_read_once() -> None:

@@ -12,10 +12,11 @@ def is_boundary(encoded: bytes, offset: int) -> bool:
     """Whether a boundary stands at byte `offset` of a text in UTF-8."""
     before = encoded[max(offset - 4, 0) : offset].decode("utf-8", "ignore")[-1:]
     behind = encoded[offset : offset + 4].decode("utf-8", "ignore")[:1]
-    return _word(before) != _word(behind)
+    return is_word(before) != is_word(behind)
 
 
-def _word(char: str) -> bool:
+def is_word(char: str) -> bool:
+    """Whether it is a letter, digit or underscore of any script."""
     return char.isalnum() or char == "_"
 
 

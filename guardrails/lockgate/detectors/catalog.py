@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lockgate.detectors import invisible, patterns, pii, secrets, size, words
+from lockgate.detectors import invisible, patterns, pii, presidio, secrets, size, words
 from lockgate.detectors.protocol import Detector, PatternDetector
 
 
@@ -19,11 +19,12 @@ from lockgate.detectors.protocol import Detector, PatternDetector
 class Entry:
     """`config` reads what a policy says under `use: {kind: …}`; `build` makes the detector of it. Either may raise:
     a ValidationError or a PolicyError becomes an error of that line. `shipped`: its pattern rows are ours, known to
-    compile."""
+    compile. `files`: its configuration may name files, whose paths are relative to the policy's own file."""
 
     config: type[BaseModel]
     build: Callable[[Any], PatternDetector | Detector]
     shipped: bool = False
+    files: bool = False
 
 
 CATALOG: Mapping[str, Entry] = {
@@ -33,4 +34,5 @@ CATALOG: Mapping[str, Entry] = {
     "pii": Entry(pii.PiiConfig, pii.build, shipped=True),
     "invisible": Entry(invisible.InvisibleConfig, invisible.build, shipped=True),
     "size": Entry(size.SizeConfig, size.build),
+    "presidio": Entry(presidio.PresidioConfig, presidio.build, files=True),
 }

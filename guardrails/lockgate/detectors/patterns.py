@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lockgate.detectors.protocol import MAX_WIDTH, PatternDetector, PatternSpec
 from lockgate.detectors.regex import prepare
+from lockgate.detectors.views import PLAIN, Views, seen_in
 from lockgate.errors import PatternError
 
 KIND = "patterns"
@@ -34,17 +35,19 @@ class Pattern(BaseModel):
 
 
 class PatternsConfig(BaseModel):
-    """`patterns`: label → regex, or a mapping with `regex` and its settings."""
+    """`patterns`: label → regex, or a mapping with `regex` and its settings. `views`: the disguises in which they are
+    looked for."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     patterns: dict[Label, Pattern | Regex] = Field(min_length=1)
+    views: Views = PLAIN
 
 
 def build(config: PatternsConfig) -> PatternDetector:
     """Raises PatternError, naming the label, for a pattern that can't be run."""
-    specs = tuple(_spec(label, given) for label, given in config.patterns.items())
-    return PatternDetector(KIND, specs, frozenset(config.patterns))
+    specs = (_spec(label, given) for label, given in config.patterns.items())
+    return PatternDetector(KIND, seen_in(specs, config.views), frozenset(config.patterns))
 
 
 def _spec(label: str, given: Pattern | str) -> PatternSpec:

@@ -1,7 +1,8 @@
 """Personal data that has a grammar or a checksum. Labels are presidio's.
 
 A row proposes, its check decides. Rows take in a little more than what they look for, so that the check sees what a
-number is part of: a date, a version, a longer number.
+number is part of: a date, a version, a longer number. Identity numbers (`pii_table.py`) and what only its words give
+away (`pii_context.py`) have tables of their own.
 """
 
 from __future__ import annotations
@@ -9,34 +10,52 @@ from __future__ import annotations
 import ipaddress
 import re
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
-from lockgate.detectors import pii_iban
+from lockgate.detectors import pii_address, pii_context, pii_crypto, pii_iban, pii_numbers
 from lockgate.detectors.checks import ESCAPE, card_number, closed, opening, social_security_number, word
 from lockgate.detectors.pii_phone import phone_specs
+from lockgate.detectors.pii_table import IDENTITY
 from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans
+from lockgate.detectors.views import ENCODED, Decoded, seen_in
 
 KIND = "pii"
 
-PiiKind = Literal["EMAIL_ADDRESS", "CREDIT_CARD", "IBAN_CODE", "US_SSN", "PHONE_NUMBER", "IP_ADDRESS"]
-KINDS: tuple[PiiKind, ...] = (
-    "EMAIL_ADDRESS",
-    "CREDIT_CARD",
-    "IBAN_CODE",
-    "US_SSN",
-    "PHONE_NUMBER",
-    "IP_ADDRESS",
-)
+IDENTITY_NUMBERS = (*dict.fromkeys(row.label for row in IDENTITY), "US_SSN")
+GROUPS: dict[str, tuple[str, ...]] = {
+    "identity_numbers": tuple(sorted(IDENTITY_NUMBERS)),
+    "payment": ("BANK_ACCOUNT", "ABA_ROUTING_NUMBER", "CREDIT_CARD", "CRYPTO", "IBAN_CODE", "UK_SORT_CODE"),
+    "contact": ("EMAIL_ADDRESS", "PHONE_NUMBER", "STREET_ADDRESS"),
+    "documents": ("DRIVER_LICENSE", "LICENSE_PLATE", "PASSPORT", "VIN"),
+    "health": ("HEALTH_INSURANCE_NUMBER", "MEDICAL_LICENSE", "MEDICAL_RECORD_NUMBER", "US_NPI"),
+    "devices": ("IMEI", "IP_ADDRESS", "MAC_ADDRESS"),
+    "birth": ("DATE_OF_BIRTH",),
+}
+"""Names that stand for several kinds."""
+KINDS: tuple[str, ...] = tuple(sorted({kind for group in GROUPS.values() for kind in group}))
+
+
+def _known(kind: str) -> str:
+    if kind not in KINDS and kind not in GROUPS:
+        # The error that pydantic gives for a Literal, which this is but for its length.
+        known = ", ".join(f"'{name}'" for name in (*KINDS, *GROUPS))
+        raise PydanticCustomError("literal_error", "Input should be one of the kinds", {"expected": known})
+    return kind
+
+
+PiiKind = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*KINDS, *GROUPS]})]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class PiiConfig(BaseModel):
-    """`kinds`: the labels to look for, all if not given. `min_score`: rows below it are left out.
+    """`kinds`: the labels to look for, or names of groups of them; all if not given. `min_score`: rows below it are left
+    out.
 
     `phone_regions`: the countries (ISO 3166-1, two letters) whose national ways to write a phone number are known;
-    numbers with a + are found for all.
+    numbers with a + are found for all. `views`: the disguises in which they are looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -44,14 +63,17 @@ class PiiConfig(BaseModel):
     kinds: tuple[PiiKind, ...] | None = Field(default=None, min_length=1)
     min_score: float = Field(default=0.5, ge=0, le=1)
     phone_regions: tuple[Region, ...] = ("US",)
+    views: tuple[Decoded, ...] = ENCODED
 
 
 def build(config: PiiConfig) -> PatternDetector:
     """Raises PolicyError for a phone region that does not exist."""
-    kinds = frozenset(KINDS if config.kinds is None else config.kinds)
-    rows = [*_SPECS, *(phone_specs(config.phone_regions) if "PHONE_NUMBER" in kinds else ())]
-    specs = tuple(spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
-    return PatternDetector(KIND, specs, kinds)
+    named = KINDS if config.kinds is None else config.kinds
+    kinds = frozenset(kind for name in named for kind in GROUPS.get(name, (name,)))
+    rows = [*_SPECS, *pii_numbers.specs(), *pii_context.SPECS, *pii_crypto.SPECS, *pii_address.SPECS]
+    rows += phone_specs(config.phone_regions) if "PHONE_NUMBER" in kinds else ()
+    specs = (spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
+    return PatternDetector(KIND, seen_in(specs, config.views), kinds)
 
 
 # E-mail addresses
@@ -111,7 +133,7 @@ def _top_level_end(label: re.Match[str], last: int) -> int:
 
 # Payment cards
 
-_CARD = ESCAPE + r"[0-9](?:[ .\-/_\t]{0,3}[0-9]){11,60}"
+_CARD = ESCAPE + r"[0-9](?:[ .\-/_\t\n]{0,3}[0-9]){11,60}"
 _GROUP = re.compile(r"[0-9]+")
 _CARD_SHAPES = frozenset({
     (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 4, 1), (4, 4, 4, 1), (4, 4, 5),
@@ -145,7 +167,7 @@ def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: i
     """The group with which a card that begins with group `left` ends; -1 if none begins there."""
     digits = ""
     sizes: list[int] = []
-    uniform = True
+    uniform, broken = True, 0
     joined = left > 0 and gaps[left - 1] == "-"
     for right in range(left, len(groups)):
         low, high = groups[right]
@@ -153,11 +175,21 @@ def _card_end(text: str, groups: list[tuple[int, int]], gaps: list[str], left: i
         sizes.append(high - low)
         if len(digits) > 19:
             return -1
-        uniform = uniform and (right - left < 2 or gaps[right - 1] == gaps[left])
+        gap = gaps[right - 1] if right > left else ""
+        broken += "\n" in gap
+        uniform = uniform and (right - left < 2 or gap == gaps[left])
         if joined and right > left and gaps[left] != "-":
             return -1  # its first group belongs to what stands before
-        whole = left == 0 and right == len(groups) - 1
-        shaped = len(sizes) == 1 or whole or (uniform and tuple(sizes) in _CARD_SHAPES)
+        shaped = len(sizes) == 1 or (uniform and tuple(sizes) in _CARD_SHAPES)
+        if broken:
+            # Numbers under each other are a column, but for one card alone that a line was too short for.
+            alone = left == 0 and right == len(groups) - 1
+            shaped = broken == 1 and alone and len(sizes) > 2 and tuple(sizes) in _CARD_SHAPES
+        else:
+            opens = left == 0 or "\n" in gaps[left - 1]
+            closes = right == len(groups) - 1 or "\n" in gaps[right]
+            # One digit by itself among longer groups numbers something: a version, a column.
+            shaped = shaped or (opens and closes and (1 not in sizes or set(sizes) == {1}))
         if shaped and not _fraction(gaps, left, right) and card_number(digits):
             return right
     return -1
@@ -261,6 +293,25 @@ def _personal_ipv6(text: str) -> bool:
     return not address.is_loopback and any(address in network for network in _NETWORKS)
 
 
+# Devices' addresses
+
+_MAC = ESCAPE + r"[0-9A-Fa-f]{2}(?:[:\-][0-9A-Fa-f]{2}){5,7}"
+_DOTTED_MAC = ESCAPE + r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?:\.[0-9A-Fa-f])?"
+
+
+def _mac(text: str, start: int, end: int) -> Spans:
+    first = opening(text, start, end)
+    if first < 0 or not closed(text, end) or (first and text[first - 1] in ":-.") or text[end : end + 1] in (":", "-"):
+        return ()
+    address = text[first:end]
+    letters = address.upper()
+    plain = re.sub("[^0-9A-F]", "", letters)
+    # Six numbers in a row are a device's only with a letter in them, or with colons.
+    if len(plain) != 12 or len({*address} & {*":-."}) != 1 or (plain.isdigit() and ":" not in address):
+        return ()
+    return ((first, end),) if len(set(plain)) > 2 else ()
+
+
 _SPECS = (
     PatternSpec("EMAIL_ADDRESS", _EMAIL, validate=_email),
     PatternSpec("EMAIL_ADDRESS", _SPELT_EMAIL, score=0.7, ignore_case=True),
@@ -278,4 +329,6 @@ _SPECS = (
     ),
     PatternSpec("IP_ADDRESS", _IPV4, score=0.9, ignore_case=True, validate=_ipv4),
     PatternSpec("IP_ADDRESS", _IPV6, score=0.9, validate=_ipv6),
+    PatternSpec("MAC_ADDRESS", _MAC, score=0.9, validate=_mac),
+    PatternSpec("MAC_ADDRESS", _DOTTED_MAC, score=0.6, validate=_mac),
 )

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lockgate.detectors.checks import ESCAPE, closed, opening
+from lockgate.detectors.pii_iban import spans as iban_spans
 from lockgate.detectors.protocol import PatternSpec, Spans
 from lockgate.errors import PolicyError
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 LABEL = "PHONE_NUMBER"
 
 _EXTENSION = r"[ ,;]{0,2}(?:x|ext|extension|#)[ .:]{0,2}[0-9]{1,6}"
-_RUN = ESCAPE + r"[+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,27}(?:" + _EXTENSION + ")?"
+_ACCOUNT = r"[A-Z]{2}[0-9]{2}[ \-]?(?:[A-Z]{4}[ \-]?)?"
+_RUN = ESCAPE + rf"(?:{_ACCOUNT})?" + r"[+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,27}(?:" + _EXTENSION + ")?"
 _NOUNS = (
     "phone|telephone|tel|mobile|mob|cell|cellphone|fax|whatsapp|hotline|telefon|telefono|telefone|handy|movil|celular|"
     "portable|gsm"
@@ -34,6 +36,7 @@ _CONTEXT = (
     rf"(?:call|dial|reach|ring|text|answering)(?: (?:me|us|him|her|them|you|back)){{0,2}})|{_OTHER_NOUNS})"
     r"""["' .:=#\-]{0,4}(?:(?:is|at|on)[ :]{1,2})?["']?([+(]{0,2}[0-9](?:[ .\-/()]{0,3}[0-9]){6,14})"""
 )
+_OPENS_ACCOUNT = re.compile(_ACCOUNT, re.IGNORECASE)
 _TAIL = re.compile(_EXTENSION + r"\Z", re.IGNORECASE)
 _GROUP = re.compile(r"[0-9]+")
 _MOST_GROUPS = 7  # no country writes its numbers in more
@@ -122,13 +125,22 @@ def _run(text: str, start: int, end: int, *, extended: bool = False) -> _Run:
     first = opening(text, start, end)
     glued = first < 0
     first = max(first, start)
+    account = _OPENS_ACCOUNT.match(text, first, end)
+    if account:
+        # The digits of a bank account are nobody's telephone.
+        first = max((last for _, last in iban_spans(text, start, end)), default=account.end())
+        glued = first == account.end() and text[first - 1].isalnum()
     groups = [match.span() for match in _GROUP.finditer(text, first, end)]
-    if glued and text[first].isdigit():
-        del groups[0]
+    if glued and (text[first].isdigit() or text[start - 1].isdigit()):
+        del groups[0]  # of a longer word, or of a version with a plus in it
     if groups and not extended and not closed(text, groups[-1][1]):
         del groups[-1]
     edges = [(first, first), *groups, (end, end)]
-    return _Run(text, groups, [text[a[1] : b[0]] for a, b in pairwise(edges)])
+    gaps = [text[a[1] : b[0]] for a, b in pairwise(edges)]
+    # A hyphen on its outside joins a candidate to letters: two groups of a UUID.
+    gaps[0] = gaps[0] or ("-" if text[max(first - 1, 0) : first] == "-" else "")
+    gaps[-1] = gaps[-1] or ("-" if text[end : end + 1] == "-" else "")
+    return _Run(text, groups, gaps)
 
 
 def _numbers(regions: tuple[str, ...], text: str, start: int, end: int) -> Iterator[tuple[int, int, bool]]:
@@ -236,6 +248,8 @@ def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
     for right in _windows(run, left, 7, 13):
         if right - left >= _MOST_GROUPS or run.gaps[right + 1] in _JOINTS:
             continue
+        if run.gaps[left + 1 : right + 1] == ["."] or _in_a_row(run, left, right):
+            continue  # a decimal number, or bytes and draws of a lottery
         if not _may_be(run, left, right, region) or _dated(run, left, right):
             continue
         written = run.written(left, right)
@@ -250,6 +264,15 @@ def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
         if begins or tuple(map(len, _GROUP.findall(usual))) == run.sizes(left, right):
             return right, True
     return -1, False
+
+
+def _in_a_row(run: _Run, left: int, right: int) -> bool:
+    """Whether these are pairs of digits with more of them around, or more than any country writes."""
+    if set(run.sizes(left, right)) != {2}:
+        return False
+    before = left > 0 and run.sizes(left - 1, left - 1) == (2,) and run.gaps[left] == run.gaps[right]
+    behind = right + 1 < len(run.groups) and run.sizes(right + 1, right + 1) == (2,)
+    return before or right - left > 4 or (behind and run.gaps[right + 1] == run.gaps[right])
 
 
 def _may_be(run: _Run, left: int, right: int, region: str) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
+from lockgate.errors import LockgateError
 from lockgate.exchange import Exchange, Segment
 from lockgate.verdict import Finding
 
@@ -26,10 +27,20 @@ Validate = Callable[[str, int, int], Spans]
 never further: in a stream, no more is there.
 """
 
-Expand = Callable[[str], tuple[str, Sequence[int]]]
-"""A derived view of a match: matched text → (decoded text, for each of its characters the offset in the match).
 
-All other rows are run over the decoded text, and their findings are mapped back.
+class Derived(NamedTuple):
+    """What a match says in another view: character i of `text` is written in [starts[i], ends[i]) of the match. Without
+    `ends`, in one character."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int] | None = None
+
+
+Expand = Callable[[str], Derived | None]
+"""A derived view of a match: matched text → what it says there; None where it says nothing.
+
+All other rows are run over the derived text, and their findings are mapped back.
 """
 
 
@@ -53,7 +64,8 @@ class PatternSpec:
     the finding's span, else the whole match is. Text is matched after folding (`normalise.py`): look-alike letters,
     accents, full-width forms and non-ASCII digits are plain ASCII by then, invisible characters are gone.
     `view="raw"` matches the text as it stands, and is only run over text that is not plain ASCII. `shipped` rows are
-    known to compile (a test compiles each), so their span form is made when it is first needed, not at load.
+    known to compile (a test compiles each), so their span form is made when it is first needed, not at load. `views`
+    are the disguises in which the row is looked for, by the names of `views.py`.
     """
 
     label: str
@@ -65,6 +77,7 @@ class PatternSpec:
     view: Literal["folded", "raw"] = "folded"
     expand: Expand | None = None
     shipped: bool = False
+    views: frozenset[str] = frozenset({"spaced", "tags"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,11 @@ class PatternDetector:
     @property
     def reach(self) -> Reach:
         return Reach("characters", max((spec.max_width for spec in self.specs), default=0))
+
+
+class OverloadError(LockgateError):
+    """A detector has more to do than it can. Raised by `detect`, it is a failure of its own sort, `overload`: the client
+    may try again."""
 
 
 @runtime_checkable

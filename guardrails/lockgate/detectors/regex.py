@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from lockgate.detectors.regex_edges import ASCII_WORD, edge, settled, strip
-from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, read
+from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, Seq, Spelling, read
 from lockgate.errors import PatternError
 
 _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
@@ -28,29 +28,54 @@ _OPEN = -1  # in place of a cap: unbounded repeats stay so
 _MIRROR = {"^": "$", "$": "^", r"\A": r"\z", r"\z": r"\A", r"\b": r"\b", r"\B": r"\B"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
-    """A pattern in its forms; `open` is empty where `full` is the pattern. `width`: the most characters a match can
-    have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against Unicode's letters as
-    well, which RE2 does not."""
+    """A pattern, ready to be written in its forms, each of which is written when it is first asked for. `width`: the most
+    characters a match can have. `left`/`right`: the pattern begins / ends with a word boundary, to be checked against
+    Unicode's letters as well, which RE2 does not. `apart` is the same for a spelling in which signs
+    stand for letters: no word goes on there, and one letter at least is in the match."""
 
-    full: str
-    open: str
-    loose: str
-    live: str
+    node: Node
+    head: str
+    cap: int
     width: int
     left: bool
     right: bool
     captures: bool
+    waits: bool
+    apart: tuple[bool, bool] | None = None
+
+    @cached_property
+    def full(self) -> str:
+        return f"{self.head}{_emit(self.node, self.cap)})"
+
+    @cached_property
+    def open(self) -> str:
+        """Empty where `full` is the pattern."""
+        return f"{self.head}{_emit(self.node, _OPEN)})" if _unbounded(self.node) else ""
+
+    @cached_property
+    def loose(self) -> str:
+        return f"{self.head}{_emit(self.node, None)})"
+
+    @cached_property
+    def live(self) -> str:
+        return f"{self.head}{_live(self.node, self.cap, waits=self.waits)})"
 
 
 @lru_cache(maxsize=1024)  # the scanners of one policy share most of their rows
 def prepare(
-    pattern: str, *, max_width: int, ignore_case: bool = False, folded: bool = True, peeks: bool = False
+    pattern: str,
+    *,
+    max_width: int,
+    ignore_case: bool = False,
+    folded: bool = True,
+    peeks: bool = False,
+    spelling: Spelling | None = None,
 ) -> Prepared:
     """Read `pattern` and write its forms. `peeks`: its matches are checked with the character behind them, which a
-    stream has to wait for. Raises PatternError for what can't be run in linear time or is too wide."""
-    node, flags = read(pattern, ignore_case=ignore_case, folded=folded)
+    stream has to wait for. `spelling`: its letters are written so. Raises PatternError for what can't be run in linear time or is too wide."""
+    node, flags = read(pattern, ignore_case=ignore_case, folded=folded, spelling=spelling)
     captures = _captures(node)
     if captures > 1:
         raise PatternError(
@@ -58,20 +83,20 @@ def prepare(
         )
     if _least(node) == 0:
         raise PatternError("the pattern can match nothing at all", hint="make at least one part of it necessary")
-    left, right, node = _edges(node)
+    signs = spelling == "leet"
+    left, right, node = _edges(node, bare=signs)
     cap = _cap(node, max_width)
-    wide = _width(node, cap)
     head = "(?" + ("i" if flags & re.IGNORECASE else "") + ("m" if flags & re.MULTILINE else "")
-    head = head + ":" if len(head) > len("(?") else "(?:"
     return Prepared(
-        full=f"{head}{_emit(node, cap)})",
-        open=f"{head}{_emit(node, _OPEN)})" if _unbounded(node) else "",
-        loose=f"{head}{_emit(node, None)})",
-        live=f"{head}{_live(node, cap, waits=right or peeks)})",
-        width=wide,
-        left=left,
-        right=right,
+        node=node,
+        head=head + ":",
+        cap=cap,
+        width=_width(node, cap),
+        left=left and not signs,
+        right=right and not signs,
         captures=captures == 1,
+        waits=right or peeks or signs,
+        apart=(left, right) if signs else None,
     )
 
 
@@ -80,23 +105,23 @@ def _captures(node: Node) -> int:
         case Capture(item):
             return 1 + _captures(item)
         case Seq(items) | Alt(items):
-            return sum(map(_captures, items))
+            return sum(_captures(item) for item in items if type(item) is not Char)
         case Repeat(item):
             return _captures(item)
         case _:
             return 0
 
 
-def _edges(node: Node) -> tuple[bool, bool, Node]:
+def _edges(node: Node, *, bare: bool) -> tuple[bool, bool, Node]:
     r"""Whether the pattern begins and ends with ``\b``, which is looked for when there is a match. RE2 is told of it only
-    beside an ASCII letter or digit, where it sees at least all that there are."""
+    beside an ASCII letter or digit, where it sees at least all that there are; not at all, if it is to be `bare`."""
     has = {False: False, True: False}
     for last in has:
-        bare = node
-        while (found := strip(bare, last=last))[0]:
-            has[last], bare = found
-        if edge(bare, last=last) != ASCII_WORD:
-            node = bare
+        stripped = node
+        while (found := strip(stripped, last=last))[0]:
+            has[last], stripped = found
+        if bare or edge(stripped, last=last) != ASCII_WORD:
+            node = stripped
     return has[False], has[True], settled(node)
 
 
@@ -109,7 +134,7 @@ def _width(node: Node, cap: int) -> int:
         case Capture(item):
             return _width(item, cap)
         case Seq(items):
-            return sum(_width(item, cap) for item in items)
+            return sum(1 if type(item) is Char else _width(item, cap) for item in items)
         case Alt(items):
             return max((_width(item, cap) for item in items), default=0)
         case Repeat(item, low, high):
@@ -126,7 +151,7 @@ def _least(node: Node) -> int:
         case Capture(item):
             return _least(item)
         case Seq(items):
-            return sum(map(_least, items))
+            return sum(1 if type(item) is Char else _least(item) for item in items)
         case Alt(items):
             return min(map(_least, items), default=0)
         case Repeat(item, low):
@@ -136,7 +161,7 @@ def _least(node: Node) -> int:
 def _unbounded(node: Node) -> bool:
     match node:
         case Seq(items) | Alt(items):
-            return any(map(_unbounded, items))
+            return any(_unbounded(item) for item in items if type(item) is not Char)
         case Capture(item):
             return _unbounded(item)
         case Repeat(item, high=high):
@@ -156,7 +181,12 @@ def _cap(node: Node, max_width: int) -> int:
         )
     if not _unbounded(node):
         return 0
-    low, high = 0, max_width + 1
+    most = max_width + 1
+    low, high = 0, most
+    step = _width(node, most) - _width(node, most - 1)
+    guess = most - (_width(node, most) - most + step - 1) // step  # which it is, unless repeats stand in repeats
+    if 0 < guess <= most and _width(node, guess) <= most < _width(node, guess + 1):
+        return guess
     while low < high:
         middle = (low + high + 1) // 2
         if _width(node, middle) <= max_width + 1:
@@ -192,7 +222,10 @@ def _emit(node: Node, cap: int | None, *, reverse: bool = False) -> str:
             inner = _emit(item, cap, reverse=reverse)
             return f"(?:{inner})" if reverse or cap is None else f"({inner})"
         case Seq(items):
-            return "".join(_emit(i, cap, reverse=reverse) for i in (reversed(items) if reverse else items))
+            return "".join(
+                i.re2 if type(i) is Char else _emit(i, cap, reverse=reverse)
+                for i in (reversed(items) if reverse else items)
+            )
         case Alt(items):
             return "(?:" + "|".join(_emit(i, cap, reverse=reverse) for i in items) + ")"
         case Repeat(item, low, high):

@@ -51,7 +51,10 @@ def edge(node: Node, *, last: bool, outside: Edge = UNKNOWN) -> Edge:
             return found if low else _either(found, outside)
         case Seq(items):
             found = outside
-            for item in items if last else reversed(items):
+            ordered = items if last else items[::-1]
+            # A character hides what lies behind it.
+            first = max((i for i, item in enumerate(ordered) if type(item) is Char), default=0)
+            for item in ordered[first:]:
                 found = edge(item, last=last, outside=found)
             return found
 
@@ -82,6 +85,8 @@ def strip(node: Node, *, last: bool) -> tuple[bool, Node]:
 def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> Node:
     r"""The node with every ``\b`` and ``\B`` in it settled; `before` and `behind` are the characters around it. Raises
     PatternError for one that can't be."""
+    if not _asserts(node):
+        return node
     match node:
         case Capture(item):
             return Capture(settled(item, before=before, behind=behind))
@@ -95,7 +100,7 @@ def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> No
         case Seq(items):
             kept: list[Node] = []
             for i, item in enumerate(items):
-                if isinstance(item, Char):
+                if not _asserts(item):
                     kept.append(item)
                     continue
                 left = edge(Seq(items[:i]), last=True, outside=before)
@@ -111,6 +116,18 @@ def settled(node: Node, *, before: Edge = UNKNOWN, behind: Edge = UNKNOWN) -> No
             return node
         case Char():
             return node
+
+
+def _asserts(node: Node) -> bool:
+    match node:
+        case At():
+            return True
+        case Seq(items) | Alt(items):
+            return any(_asserts(item) for item in items if type(item) is not Char)
+        case Capture(item) | Repeat(item):
+            return _asserts(item)
+        case _:
+            return False
 
 
 def _always(at: At, left: Edge, right: Edge) -> bool:

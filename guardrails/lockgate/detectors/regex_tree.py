@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
-from typing import Any
+from typing import Any, Literal
 
 from lockgate.errors import PatternError
 from lockgate.normalise import fold
@@ -92,7 +93,14 @@ class Capture:
 Node = Char | At | Seq | Alt | Repeat | Capture
 
 
-def read(pattern: str, *, ignore_case: bool = False, folded: bool = True) -> tuple[Node, int]:
+Spelling = Literal["rot13", "leet"]
+"""How a pattern's letters may be written instead: thirteen places on in the alphabet, or with digits and signs that look
+like them."""
+
+
+def read(
+    pattern: str, *, ignore_case: bool = False, folded: bool = True, spelling: Spelling | None = None
+) -> tuple[Node, int]:
     """A pattern's tree, and its flags as `re` has them. Raises PatternError."""
     try:
         tree = _parser.parse(pattern, re.IGNORECASE if ignore_case else 0)
@@ -100,7 +108,7 @@ def read(pattern: str, *, ignore_case: bool = False, folded: bool = True) -> tup
         problem = getattr(error, "msg", str(error))
         raise PatternError(f"the pattern can't be read: {problem}", hint=_position(error)) from None
     flags: int = tree.state.flags
-    return _Reader(flags, folded=folded).sequence(tree), flags
+    return _Reader(flags, folded=folded, spelling=spelling).sequence(tree), flags
 
 
 def _position(error: Exception) -> str:
@@ -111,9 +119,10 @@ def _position(error: Exception) -> str:
 class _Reader:
     """The parser's tree → ours, with the pattern's own letters folded as the text will be."""
 
-    def __init__(self, flags: int, *, folded: bool) -> None:
+    def __init__(self, flags: int, *, folded: bool, spelling: Spelling | None) -> None:
         self._dot_all = bool(flags & re.DOTALL)
         self._folded = folded
+        self._spelling = spelling
 
     def sequence(self, tree: Any) -> Node:
         items = [self._node(op, value) for op, value in tree]
@@ -127,7 +136,7 @@ class _Reader:
                 hint="match the surroundings too and put the part to report in one (…) group",
             )
         if op is sre.LITERAL:
-            return self._literal(value)
+            return _literal(value, self._folded, self._spelling)
         if op is sre.NOT_LITERAL:
             return self._set([(sre.NEGATE, None), (sre.LITERAL, value)])
         if op is sre.ANY:
@@ -153,16 +162,13 @@ class _Reader:
         inner = self.sequence(item)
         return Capture(inner) if group is not None else inner
 
-    def _literal(self, code: int) -> Node:
-        text = fold(chr(code)) if self._folded else chr(code)
-        chars = tuple(Char(_escape(ord(c)), ascii=c.isascii(), word=_is_word(c)) for c in text)
-        return chars[0] if len(chars) == 1 else Seq(chars)
-
     def _set(self, items: list[tuple[Any, Any]]) -> Node:
         negated = items[0][0] is sre.NEGATE
         parts: list[str] = []
         plain = True
         words: set[bool | None] = set()
+        if self._spelling == "rot13":
+            items = [turned for item in items for turned in _turned(*item)]
         for op, value in items[1:] if negated else items:
             if op is sre.LITERAL:
                 text = (fold(chr(value)) if self._folded else "") or chr(value)
@@ -194,6 +200,39 @@ class _Reader:
             images = {c for code in range(low, high + 1) for c in fold(chr(code)) if not low <= ord(c) <= high}
             parts.extend(_escape(ord(c)) for c in sorted(images))
         return parts
+
+
+@lru_cache(maxsize=1024)
+def _literal(code: int, folded: bool, spelling: Spelling | None) -> Node:
+    text = fold(chr(code)) if folded else chr(code)
+    if spelling == "rot13":
+        text = text.translate(_ROT13)
+    chars = tuple(
+        Char(f"[{_escape(ord(c))}{_LEET[c.lower()]}]", ascii=True)
+        if spelling == "leet" and c.lower() in _LEET
+        else Char(_escape(ord(c)), ascii=c.isascii(), word=_is_word(c))
+        for c in text
+    )
+    return chars[0] if len(chars) == 1 else Seq(chars)
+
+
+_ROT13 = str.maketrans(
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", "NOPQRSTUVWXYZABCDEFGHIJKLMnopqrstuvwxyzabcdefghijklm"
+)
+
+_LEET = {"a": "4@", "b": "8", "e": "3", "g": "69", "i": "1!|", "l": "1|", "o": "0", "s": "5$", "t": "7+", "z": "2"}
+"""What is written for a letter, inside a class."""
+
+
+def _turned(op: Any, value: Any) -> list[tuple[Any, Any]]:
+    """A part of a class, its letters thirteen places on."""
+    if op is sre.LITERAL:
+        return [(op, ord(chr(value).translate(_ROT13)))]
+    if op is not sre.RANGE:
+        return [(op, value)]
+    plain = range(value[0], min(value[1], 0x7F) + 1)
+    turned = [(sre.LITERAL, ord(chr(code).translate(_ROT13))) for code in plain]
+    return turned if value[1] < 0x80 else [*turned, (op, (max(value[0], 0x80), value[1]))]
 
 
 def _is_word(char: str) -> bool:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-import re2
-
-from lockgate.detectors.boundaries import Boundaries, is_boundary
+from lockgate.detectors import automaton
+from lockgate.detectors.automaton import Find, Pattern
+from lockgate.detectors.automaton import Spans as Found
+from lockgate.detectors.boundaries import Boundaries, is_boundary, is_word
 from lockgate.detectors.protocol import PatternSpec
 from lockgate.detectors.regex import Prepared, prepare
+from lockgate.detectors.regex_tree import Spelling
 from lockgate.errors import PatternError
 
 _ROW_MEMORY = 8 << 20
@@ -21,13 +24,10 @@ _WIDE = 300  # a wider row counts so far that finding where it begins costs its 
 _WIDE_MEMORY = 32 << 20
 
 
-def engine_options(memory: int) -> re2.Options:
-    """RE2's options for all that we compile; `memory` in bytes."""
-    options = re2.Options()
-    options.longest_match = True
-    options.log_errors = False
-    options.max_mem = memory
-    return options
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str, memory: int) -> Pattern:
+    """Rows that differ in their checks only share their pattern."""
+    return Pattern(pattern, memory)
 
 
 @dataclass(slots=True)
@@ -37,48 +37,55 @@ class Row:
     index: int
     spec: PatternSpec
     form: Prepared
-    compiled: re2._Regexp | None = field(default=None, repr=False)
-    begins: re2._Regexp | None = field(default=None, repr=False)
+    compiled: Pattern | None = field(default=None, repr=False)
+    begins: Find | None = field(default=None, repr=False)
 
     @property
     def reach(self) -> int:
         """The most characters of a match, with the one that tells of a cut."""
         return self.spec.max_width + 1 if self.form.open else self.form.width
 
-    def regex(self) -> re2._Regexp:
+    def regex(self) -> Pattern:
         """The row's span form, compiled."""
         if self.compiled is None:
             wide = self.form.width > _WIDE and not self.form.open
             pattern = self.form.open or self.form.full
-            self.compiled = re2.compile(pattern, engine_options(_WIDE_MEMORY if wide else _ROW_MEMORY))
+            self.compiled = _compiled(pattern, _WIDE_MEMORY if wide else _ROW_MEMORY)
             if wide:
-                self.begins = re2.compile(self.form.loose, engine_options(_ROW_MEMORY))
+                self.begins = _compiled(self.form.loose, _ROW_MEMORY).search
             elif self.form.open:
-                self.begins = self.compiled
+                self.begins = self.compiled.search
         return self.compiled
 
-    def matches(self, encoded: bytes, position: int) -> Iterator[re2._Match]:
-        """The row's matches from byte `position` on, no wider than `reach`, leftmost-longest, none overlapping."""
-        full = self.regex()
-        if self.begins is None:
-            yield from full.finditer(encoded, position)
-            return
-        # What begins a match may look far ahead in vain. Each search sees a stretch only, so none costs more than that.
+    def first(self, encoded: bytes, position: int) -> Found | None:
+        """The row's first match from byte `position` on, leftmost-longest, no wider than `reach`: its span and its
+        groups', in bytes."""
+        full = self.compiled or self.regex()
         size = len(encoded)
+        if self.begins is None:
+            return full.search(encoded, position, size)
+        # What begins a match may look far ahead in vain. Each search sees a stretch only, so none costs more than that.
         step = self.reach * (1 if encoded.isascii() else 4)  # bytes
         while position < size:
             stop = min(position + 2 * step, size)
-            found = self.begins.search(encoded, position, stop)
-            begin = found.start() if found is not None else size
+            found = self.begins(encoded, position, stop)
+            begin = found[0][0] if found is not None else size
             if stop < size and begin > stop - step:
                 position = stop - step  # up to here nothing begins; behind it, the stretch is too short to tell
                 continue
             if found is None:
-                return
+                return None
             match = full.match(encoded, begin, _behind(encoded, begin, self.reach))
             if match is not None:
-                yield match
-            position = begin + 1 if match is None else match.end()
+                return match
+            position = begin + 1
+        return None
+
+    def matches(self, encoded: bytes, position: int) -> Iterator[Found]:
+        """All of them, none overlapping."""
+        while (match := self.first(encoded, position)) is not None:
+            yield match
+            position = match[0][1]
 
 
 def _behind(encoded: bytes, begin: int, count: int) -> int:
@@ -90,8 +97,8 @@ def _behind(encoded: bytes, begin: int, count: int) -> int:
     return begin + len(part.decode("utf-8", "ignore")[:count].encode())
 
 
-def compiled_row(index: int, spec: PatternSpec) -> Row:
-    """The row, ready. Raises PatternError, naming its label."""
+def compiled_row(index: int, spec: PatternSpec, spelling: Spelling | None = None) -> Row:
+    """The row, ready; `spelling` is the one in which to look for it. Raises PatternError, naming its label."""
     folded = spec.view == "folded"
     try:
         form = prepare(
@@ -100,13 +107,14 @@ def compiled_row(index: int, spec: PatternSpec) -> Row:
             ignore_case=spec.ignore_case,
             folded=folded,
             peeks=spec.validate is not None,
+            spelling=spelling,
         )
         row = Row(index, spec, form)
         if not spec.shipped:
             row.regex()
     except PatternError as error:
         raise PatternError(f"{spec.label}: {error.problem}", where=error.where, hint=error.hint) from None
-    except re2.error as error:
+    except automaton.error as error:
         reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise PatternError(
             f"{spec.label}: the pattern can't be compiled: {reason}", hint="lower the counts of its repeats"
@@ -135,10 +143,10 @@ def spans(row: Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, in
 
     bounded = row.form.left or row.form.right
     for match in _bounded(row, text, encoded, position) if bounded else row.matches(encoded, position):
-        low, high = match.span()
-        first, last = match.span(group) if group else (low, high)
+        low, high = match[0]
+        first, last = match[group]
         low, first, last, high = chars(low), chars(first), chars(last), chars(high)
-        if first < 0:
+        if first < 0 or (row.form.apart is not None and not _apart(row.form.apart, text, low, high)):
             found.append((low, high, low, low))
             continue
         if row.spec.validate is None:
@@ -151,26 +159,34 @@ def spans(row: Row, text: str, encoded: bytes, begin: int) -> list[tuple[int, in
     return found
 
 
-def _bounded(row: Row, text: str, encoded: bytes, position: int) -> Iterator[re2._Match]:
+def _apart(sides: tuple[bool, bool], text: str, low: int, high: int) -> bool:
+    """Whether no word goes on at these sides of a match, which has a letter in it."""
+    before, behind = text[max(low - 1, 0) : low], text[high : high + 1]
+    if (sides[0] and is_word(before)) or (sides[1] and is_word(behind)):
+        return False
+    return any(map(str.isalpha, text[low:high]))
+
+
+def _bounded(row: Row, text: str, encoded: bytes, position: int) -> Iterator[Found]:
     """Matches of a row that begins or ends with a word boundary: of any script, which RE2 does not know. Where the
     longest match from a place does not end at one, the longest that does is the match."""
     boundaries: Boundaries | None = None
-    while (match := next(row.matches(encoded, position), None)) is not None:
-        begin = match.start()
+    while (match := row.first(encoded, position)) is not None:
+        begin, end = match[0]
         left = not row.form.left or is_boundary(encoded, begin)
-        if left and (not row.form.right or is_boundary(encoded, match.end())):
+        if left and (not row.form.right or is_boundary(encoded, end)):
             yield match
-            position = match.end()
+            position = end
             continue
         if boundaries is None:
             boundaries = Boundaries(text, encoded)
         if not left:
             position = boundaries.behind(begin)
         else:
-            match = _shortened(row, encoded, match, boundaries)
-            if match is not None:
-                yield match
-                position = match.end()
+            shorter = _shortened(row, encoded, match, boundaries)
+            if shorter is not None:
+                yield shorter
+                position = shorter[0][1]
             else:
                 # What begins further right ends at a boundary, too: no earlier than the next one, less a width.
                 following = boundaries.behind(begin)
@@ -179,9 +195,10 @@ def _bounded(row: Row, text: str, encoded: bytes, position: int) -> Iterator[re2
             return
 
 
-def _shortened(row: Row, encoded: bytes, match: re2._Match, boundaries: Boundaries) -> re2._Match | None:
-    shorter: re2._Match | None = match
-    while shorter is not None and not is_boundary(encoded, shorter.end()):
-        stop = boundaries.before(shorter.end())
-        shorter = row.regex().match(encoded, match.start(), stop) if stop > match.start() else None
+def _shortened(row: Row, encoded: bytes, match: Found, boundaries: Boundaries) -> Found | None:
+    shorter: Found | None = match
+    while shorter is not None and not is_boundary(encoded, shorter[0][1]):
+        begin, end = shorter[0]
+        stop = boundaries.before(end)
+        shorter = row.regex().match(encoded, begin, stop) if stop > begin else None
     return shorter

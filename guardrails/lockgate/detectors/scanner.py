@@ -3,24 +3,30 @@
 A set automaton (RE2) says in one pass which rows occur at all; only those are then searched for their spans. What a
 scan finds is a function of the text alone, and local: a finding depends on its own characters and on one neighbour on
 each side. That is what lets a stream be scanned in pieces (`cut`) with the result of the whole. `rows.py` has the
-matches of a single row.
+matches of a single row, `views.py` what is read in another form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
-import re2
-
-from lockgate.detectors.protocol import PatternSpec
-from lockgate.detectors.rows import Row, compiled_row, engine_options, spans
+from lockgate.detectors import automaton
+from lockgate.detectors.automaton import Find, Hits, Pattern
+from lockgate.detectors.protocol import Derived, PatternSpec
+from lockgate.detectors.rows import Row, compiled_row, spans
+from lockgate.detectors.views import DEPTH, LONGEST, SPELLINGS, name_of, views
 from lockgate.errors import LockgateError, PatternError
-from lockgate.normalise import Folded
+from lockgate.normalise import Folded, Unescaped, begun, last_visible, plain
 
 _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever texts it meets
-_SPACED_WIDTH = 256
-_TAGS_WIDTH = 2048
+_MOST = 4096  # characters at a text's end, more than nearly all rows need
+_REACHES = (300, LONGEST // 2 + 2, LONGEST + 2)
+_LIVE_MEMORY = 64 << 20
+_TOGETHER = 100
+"""Rows whose unfinished ends are looked for together. At a text's end all of them may be unfinished in every possible
+way: an automaton for many more has no room for its states, and is a hundred times slower without."""
 
 
 class ScanError(LockgateError):
@@ -46,100 +52,161 @@ class Scan:
     cut: int
 
 
-def _collapse(text: str) -> tuple[str, list[int]]:
-    """Turn "s e c r e t  w o r d" into "secret word": single separators vanish, wider ones become a space."""
-    out: list[str] = []
-    at: list[int] = []
-    gap = 0
-    for i, char in enumerate(text):
-        if char.isalnum():
-            if gap > 1:
-                out.append(" ")
-                at.append(i - 1)
-            out.append(char)
-            at.append(i)
-            gap = 0
-        else:
-            gap += 1
-    return "".join(out), at
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Lists of `size` items; the last may be shorter."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
-def _untag(text: str) -> tuple[str, list[int]]:
-    """Tag characters → the ASCII text that they spell, unseen."""
-    return "".join(chr(ord(char) - 0xE0000) for char in text), list(range(len(text)))
+class _Set:
+    """The set of the rows of one view. Rows that are alike to it are in it once."""
 
-
-VIEWS: tuple[PatternSpec, ...] = (
-    PatternSpec(
-        "view:spaced",
-        r"\b[A-Za-z0-9](?:[ ._*|/\-]{1,3}[A-Za-z0-9]){3,62}\b",
-        max_width=_SPACED_WIDTH,
-        expand=_collapse,
-        shipped=True,
-    ),
-    PatternSpec(
-        "view:tags", "[\U000e0020-\U000e007e]{2,2048}", max_width=_TAGS_WIDTH, view="raw", expand=_untag, shipped=True
-    ),
-)
-
-
-class _Pass:
-    """The rows of one view: their set, their spans, their unfinished ends."""
-
-    def __init__(self, rows: Sequence[Row], *, streams: bool) -> None:
+    def __init__(self, rows: Sequence[Row]) -> None:
         self.rows = rows
-        self._set = re2.Set.SearchSet(engine_options(_MEMORY))
-        for row in rows:
-            self._set.Add(row.form.loose)
-        # Always matches. When the automaton runs out of memory the set answers with nothing, not even this.
-        self._alive = len(rows)
-        self._set.Add("(?s:.)")
-        self._set.Compile()
-        self.reach = max(row.reach for row in rows) + 1
-        self._live: re2._Regexp | None = None
-        if streams:
-            live = "|".join(dict.fromkeys(row.form.live for row in rows))
-            self._live = re2.compile(f"(?:{live})", engine_options(_MEMORY))
+        forms = {form: i for i, form in enumerate(dict.fromkeys(row.form.loose for row in rows))}
+        self.entries = [forms[row.form.loose] for row in rows]
+        # The last always matches. When the automaton runs out of memory it answers with nothing, not even this.
+        self._alive = len(forms)
+        self._hits: Hits = automaton.pattern_set([*forms, "(?s:.)"], _MEMORY)
 
     def hits(self, encoded: bytes) -> list[int]:
-        found: list[int] | None = self._set.Match(encoded)  # None for an empty answer
+        """The entries that occur in a text that is not empty."""
+        found = self._hits(encoded)
         if found is None or self._alive not in found:
             raise ScanError("the pattern set ran out of memory")
-        found.remove(self._alive)
-        return found
-
-    def live(self, text: str) -> int:
-        """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
-        tail = text[: -self.reach - 1 : -1]
-        assert self._live is not None, "a scanner that was not made for streams"
-        match = self._live.match(tail.encode("utf-8", "replace"))
-        if match is None:
-            return len(text)
-        length: int = match.end()
-        if not tail.isascii():
-            length = len(tail.encode("utf-8", "replace")[:length].decode("utf-8"))
-        return len(text) - length
+        return [] if len(found) == 1 else [hit for hit in found if hit != self._alive]
 
 
-class Scanner:
-    """All rows of a plan, compiled. Immutable, and safe to share between tasks. Without `streams` it scans whole texts
-    only, and needs less memory.
+class Rows:
+    """All rows of a plan, compiled once; `scanner` gives scanners that look for some of them. `longest` is the most
+    characters that a disguised text may have.
 
     Raises PatternError, naming the row's label, for a pattern that can't be compiled.
     """
 
-    def __init__(self, specs: Sequence[PatternSpec], *, streams: bool = True) -> None:
+    def __init__(self, specs: Sequence[PatternSpec], *, longest: int = LONGEST) -> None:
         self.specs = tuple(specs)
-        rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *VIEWS))]
+        asked = frozenset[str]().union(*(spec.views for spec in self.specs))
+        seen = [view for view in views(longest) if name_of(view) in asked]
+        self.rows = [compiled_row(i, spec) for i, spec in enumerate((*self.specs, *seen))]
+        self.rows += [
+            compiled_row(i, spec, spelling) for i, spec in enumerate(self.specs) for spelling in SPELLINGS & spec.views
+        ]
         try:
-            self._folded = _Pass([row for row in rows if row.spec.view == "folded"], streams=streams)
-            self._raw = _Pass([row for row in rows if row.spec.view == "raw"], streams=streams)
-        except re2.error:
-            raise PatternError(
-                "the patterns together need more memory than the engine may take",
-                hint="lower the counts of their repeats, or look for fewer",
-            ) from None
+            self.folded = _Set([row for row in self.rows if row.spec.view == "folded"])
+            self.raw = _Set([row for row in self.rows if row.spec.view == "raw"])
+        except automaton.error:
+            raise _too_much() from None
+        self._scanners: dict[tuple[frozenset[int], frozenset[int]], Scanner] = {}
+        self._ends: dict[tuple[bool, frozenset[int]], list[tuple[int, Find]]] = {}
+
+    def scanner(self, wanted: Iterable[int], held: Iterable[int] = ()) -> Scanner:
+        """A scanner for the rows of these numbers: the same one for the same numbers. What may be the beginning of a
+        match of `held` rows is unfinished for it, too: scanners for which that is equal share what it takes."""
+        numbers = frozenset(wanted)
+        key = numbers, numbers.union(held)
+        if key not in self._scanners:
+            self._scanners[key] = Scanner(self, *key)
+        return self._scanners[key]
+
+    def views(self, numbers: frozenset[int]) -> frozenset[str]:
+        """The views in which rows are looked for."""
+        return frozenset[str]().union(*(self.specs[number].views for number in numbers))
+
+    def ends(self, held: frozenset[int], *, folded: bool) -> list[tuple[int, Find]]:
+        """The automata of the unfinished ends of rows, each with its reach. Raises PatternError."""
+        key = folded, held
+        if key not in self._ends:
+            views = self.views(held)
+            widest = max((row.reach for row in self.rows), default=0) + 1
+            forms: dict[int, dict[str, None]] = {}
+            for row in (self.folded if folded else self.raw).rows:
+                if row.index in held or (row.spec.expand is not None and name_of(row.spec) in views):
+                    # Narrow rows must not hold a text as long as wide ones do.
+                    reach = next((most for most in _REACHES if row.reach < most), widest)
+                    forms.setdefault(reach, {})[row.form.live] = None
+            try:
+                self._ends[key] = [
+                    (reach, Pattern(f"(?:{'|'.join(some)})", _LIVE_MEMORY).match)
+                    for reach, alike in forms.items()
+                    for some in batched(alike, _TOGETHER)
+                ]
+            except automaton.error:
+                raise _too_much() from None
+        return self._ends[key]
+
+
+class _Wanted:
+    """What one scanner looks for in one view, and the ends of texts that are unfinished in it."""
+
+    __slots__ = ("_all", "_folded", "_held", "_live", "_of", "_set", "reach", "rows")
+
+    def __init__(self, rows: Rows, wanted: frozenset[int], held: frozenset[int], *, folded: bool) -> None:
+        self._all = rows
+        self._held = held
+        self._folded = folded
+        self._set = rows.folded if folded else rows.raw
+        self._of: dict[int, list[Row]] = {}
+        self.rows: list[Row] = []
+        views = rows.views(wanted)
+        for entry, row in zip(self._set.entries, self._set.rows, strict=True):
+            if row.index in wanted or (row.spec.expand is not None and name_of(row.spec) in views):
+                self._of.setdefault(entry, []).append(row)
+                self.rows.append(row)
+        self.reach = max((row.reach for row in self.rows), default=0) + 1
+        self._live: list[tuple[int, Find]] | None = None
+
+    def hits(self, encoded: bytes) -> list[Row]:
+        found = self._set.hits(encoded)
+        return [row for hit in found for row in self._of.get(hit, ())] if found else []
+
+    def ready(self) -> list[tuple[int, Find]]:
+        """The automata of unfinished ends, which only streams need. Raises PatternError."""
+        if self._live is None:
+            self._live = self._all.ends(self._held, folded=self._folded)
+        return self._live
+
+    def live(self, text: str, encoded: bytes) -> int:
+        """The offset from which `text` may be the beginning of a match; len(text) if nothing is unfinished."""
+        longest = 0
+        if len(encoded) == len(text):
+            tail = encoded[:-_MOST:-1]
+            for reach, live in self._live or self.ready():
+                if reach >= _MOST:
+                    tail = encoded[: -reach - 1 : -1]
+                match = live(tail, 0, min(reach, len(tail)))
+                if match is not None and match[0][1] > longest:
+                    longest = match[0][1]
+            return len(text) - longest
+        for reach, live in self._live or self.ready():
+            tail = text[: -reach - 1 : -1].encode("utf-8", "replace")
+            match = live(tail, 0, len(tail))
+            if match is not None:
+                longest = max(longest, len(tail[: match[0][1]].decode()))
+        return len(text) - longest
+
+
+class Scanner:
+    """Looks for some of the rows of a plan: `wanted` of `specs`, all unless said. Immutable, and safe to share between
+    tasks. Given rows that are not compiled yet, it compiles them, and raises PatternError as `Rows` does."""
+
+    def __init__(
+        self, specs: Sequence[PatternSpec] | Rows, wanted: Iterable[int] | None = None, held: Iterable[int] = ()
+    ) -> None:
+        rows = specs if isinstance(specs, Rows) else Rows(specs)
+        self.specs = rows.specs
+        self.wanted = frozenset(range(len(self.specs)) if wanted is None else wanted)
+        holds = self.wanted.union(held)
+        self._folded = _Wanted(rows, self.wanted, holds, folded=True)
+        self._raw = _Wanted(rows, self.wanted, holds, folded=False)
         self.width = max(self._folded.reach, self._raw.reach)
+
+    def ready(self) -> None:
+        """Make what only streams need now, and not at the first of them. Raises PatternError for patterns that
+        together need too much memory."""
+        self._folded.ready()
+        self._raw.ready()
 
     def scan(self, text: str, *, start: int = 0, final: bool = True) -> Scan:
         """Find all rows in text[start:]; what stands before `start` is context only.
@@ -147,87 +214,111 @@ class Scanner:
         `final` says that the text ends here. If it does not, `cut` is where the finished part ends; it never lies
         inside a match. Raises ScanError.
         """
+        if not final and start <= (stop := begun(text)) < len(text):
+            text = text[:stop]
+        encoded = plain(text)
         found: list[Match] = []
         bounds: list[tuple[int, int]] = []
-        folded = Folded(text)
-        if folded.text:
-            self._look(folded, self._folded, start, found, bounds)
-        if not text.isascii():
-            self._look(_Raw(text), self._raw, start, found, bounds)
         cut = len(text)
+        if encoded is not None:
+            if encoded and (rows := self._folded.hits(encoded)):
+                self._look(rows, _Same(text, encoded), start, found, bounds)
+            if not final:
+                cut = self._folded.live(text, encoded)
+        else:
+            folded = Folded(text)
+            if folded.text and (rows := self._folded.hits(folded.encoded)):
+                self._look(rows, folded, start, found, bounds)
+            if not final:
+                live = self._folded.live(folded.text, folded.encoded)
+                cut = folded.original(live) if live < len(folded.text) else cut
+            raw = folded.unescaped or _Same(text, text.encode("utf-8", "replace"))
+            if not raw.text.isascii():
+                if rows := self._raw.hits(raw.encoded):
+                    self._look(rows, raw, start, found, bounds)
+                if not final:
+                    cut = min(cut, raw.original(self._raw.live(raw.text, raw.encoded)))
         if not final:
-            cut = self._cut(text, folded, start, bounds)
-            found = [match for match in found if match.start < cut]
+            if bounds:
+                cut = _outside(bounds, cut)
+            cut = max(cut, start)
+            if found:
+                found = [match for match in found if match.start < cut]
         return Scan(_united(found), cut)
 
-    def _cut(self, text: str, folded: Folded, start: int, bounds: list[tuple[int, int]]) -> int:
-        cut = len(text)
-        live = self._folded.live(folded.text)
-        if live < len(folded.text):
-            cut = folded.original(live)
-        if not text.isascii():
-            cut = min(cut, self._raw.live(text))
-        # Never inside a match. Those further left may straddle the cut that this gives, so they come after.
-        for low, high in sorted(bounds, key=lambda bound: -bound[1]):
-            if low < cut < high:
-                cut = low
-        while any(low < cut < high for low, high in bounds):
-            cut = min(low for low, high in bounds if low < cut < high)
-        return max(cut, start)
+    def in_pieces(self, text: str, size: int) -> Iterator[list[Match]]:
+        """Find all rows in a long text, `size` characters at a time, so that something else can be done between: in
+        all, what `scan` finds. Raises ScanError."""
+        base = 0
+        context = ""
+        while base < len(text):
+            stop = min(base + size, len(text))
+            start = len(context)
+            scan = self.scan(context + text[base:stop], start=start, final=stop == len(text))
+            shift = base - start
+            yield [Match(m.spec, m.start + shift, m.end + shift, m.too_wide) for m in scan.matches]
+            done = scan.cut - start if stop < len(text) else stop - base
+            if 2 * done < stop - base:
+                size *= 2  # so much is unfinished that it would be read again and again
+            if done:
+                context = last_visible(context + text[base : base + done])
+            base += done
 
     def _look(
         self,
-        view: Folded | _Raw,
-        passed: _Pass,
+        rows: Sequence[Row],
+        view: _View,
         start: int,
         found: list[Match],
         bounds: list[tuple[int, int]],
     ) -> None:
-        encoded = view.text.encode("utf-8", "replace")
-        hits = passed.hits(encoded)
-        if not hits:
-            return
         begin = view.folded(start) if start else 0
-        for hit in hits:
-            row = passed.rows[hit]
-            for low, high, first, last in spans(row, view.text, encoded, begin):
+        for row in rows:
+            for low, high, first, last in spans(row, view.text, view.encoded, begin):
                 if first == last:
-                    bounds.append((view.original(low), view.original_end(high)))
+                    if row.spec.expand is None:  # a view's check looks at its match's neighbours, not at its match
+                        bounds.append((view.original(low), view.original_end(high)))
                     continue
                 where = (view.original(first), view.original_end(last))
                 bounds.append((min(view.original(low), where[0]), max(view.original_end(high), where[1])))
-                if row.spec.expand is not None:
-                    found.extend(self._expanded(row, view.text[first:last], view, first))
-                else:
+                if row.spec.expand is None:
                     found.append(Match(row.index, *where, too_wide=high - low > row.spec.max_width))
+                else:
+                    self._derived(row, view, first, last, (), found)
 
-    def _expanded(self, row: Row, text: str, view: Folded | _Raw, offset: int) -> list[Match]:
-        """Read what a derived view says. One level deep: a view inside a view is not opened."""
+    def _derived(
+        self, row: Row, view: _View | _Inner, first: int, last: int, within: tuple[str, ...], found: list[Match]
+    ) -> None:
+        """Read what text[first:last] of a view says in another one. `within` are the views that it stands in."""
         assert row.spec.expand is not None
-        derived, at = row.spec.expand(text)
-        if not derived:
-            return []
-        encoded = derived.encode()
-        matches = []
-        for hit in self._folded.hits(encoded):
-            inner = self._folded.rows[hit]
-            if inner.spec.expand is not None:
+        derived = row.spec.expand(view.text[first:last])
+        if derived is None or not derived.text:
+            return
+        inner = _Inner(derived, view, first)
+        within = (*within, name_of(row.spec))
+        for hit in self._folded.hits(inner.encoded) if inner.text else ():
+            if hit.spec.expand is None and not hit.spec.views.issuperset(within):
                 continue
-            for low, high, first, last in spans(inner, derived, encoded, 0):
-                if first == last:
+            if hit.spec.expand is not None and len(within) == DEPTH:
+                continue
+            for low, high, begin, end in spans(hit, inner.text, inner.encoded, 0):
+                if begin == end:
                     continue
-                span = view.original(offset + at[first]), view.original_end(offset + at[last - 1] + 1)
-                matches.append(Match(inner.index, *span, too_wide=high - low > inner.spec.max_width))
-        return matches
+                if hit.spec.expand is not None:
+                    self._derived(hit, inner, begin, end, within, found)
+                    continue
+                span = inner.original(begin), inner.original_end(end)
+                found.append(Match(hit.index, *span, too_wide=high - low > hit.spec.max_width))
 
 
-class _Raw:
+class _Same:
     """A text that is its own view."""
 
-    __slots__ = ("text",)
+    __slots__ = ("encoded", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, encoded: bytes) -> None:
         self.text = text
+        self.encoded = encoded
 
     @staticmethod
     def original(index: int) -> int:
@@ -240,6 +331,50 @@ class _Raw:
     @staticmethod
     def folded(offset: int) -> int:
         return offset
+
+
+_View = Folded | Unescaped | _Same
+
+
+class _Inner:
+    """What a part of a view says in another one, folded, with the way back to the original text."""
+
+    __slots__ = ("_derived", "_offset", "_outer", "_view", "encoded", "text")
+
+    def __init__(self, derived: Derived, outer: _View | _Inner, offset: int) -> None:
+        encoded = plain(derived.text)
+        self._view = Folded(derived.text) if encoded is None else _Same(derived.text, encoded)
+        self._derived = derived
+        self._outer = outer
+        self._offset = offset
+        self.text = self._view.text
+        self.encoded = self._view.encoded
+
+    def original(self, index: int) -> int:
+        return self._outer.original(self._offset + self._derived.starts[self._view.original(index)])
+
+    def original_end(self, index: int) -> int:
+        starts, ends = self._derived.starts, self._derived.ends
+        last = self._view.original_end(index) - 1
+        return self._outer.original_end(self._offset + (starts[last] + 1 if ends is None else ends[last]))
+
+
+def _too_much() -> PatternError:
+    return PatternError(
+        "the patterns together need more memory than the engine may take",
+        hint="lower the counts of their repeats, or look for fewer",
+    )
+
+
+def _outside(bounds: list[tuple[int, int]], cut: int) -> int:
+    """The last place up to `cut` that lies inside no match. Those further left may straddle the place that one gives,
+    so they come after."""
+    for low, high in sorted(bounds, key=lambda bound: -bound[1]):
+        if low < cut < high:
+            cut = low
+    while any(low < cut < high for low, high in bounds):
+        cut = min(low for low, high in bounds if low < cut < high)
+    return cut
 
 
 def _united(matches: list[Match]) -> list[Match]:

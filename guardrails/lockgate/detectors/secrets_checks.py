@@ -18,7 +18,7 @@ _FAKE_WORD = re.compile(
 )
 
 _CODE = re.compile(
-    r"[A-Za-z_$][\w$.]*[(\[]|\$[{(]|\$[A-Z_]+\Z|\$[a-z_]+\Z|\{|%[({]|%[A-Za-z_]+%|[(\[<]|[.~]{0,2}/|:[a-z_]+\Z|https?:|"
+    r"[A-Za-z_$][\w$.]*[(\[]|\$[{(]|\$[A-Z_]+\Z|\$[a-z_]+-?\Z|\{|%[({]|%[A-Za-z_]+%|[(\[<]|[.~]{0,2}/|:[a-z_]+\Z|https?:|"
     r"(?:args|app|body|cls|config|ctx|data|env|event|form|module|options|opts|os|params|process|props|req|request|secrets|"
     r"self|settings|state|this|user|var|vars|local)\.\w|"
     r"(?:[a-z0-9]+_)+(?:password|passwd|pwd|key|token|secret)\Z|(?:password|passwd|pwd)_\w+\Z",
@@ -29,6 +29,9 @@ _NO_VALUE = re.compile(
     re.IGNORECASE,
 )
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|ai|co|app|cloud|internal|local)\b", re.IGNORECASE)
+_NAME = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::)[A-Za-z_]\w*)+\Z", re.ASCII)
+"""A name with dots in code: `rsa.RSAPrivateKey`."""
+_NAME_WORD = re.compile("key|token|secret|private|public|credential|auth|config", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _QUERY = re.compile(r"&[A-Za-z_]\w*=")
 
@@ -58,6 +61,11 @@ def varied(key: str) -> bool:
     return entropy(key) >= 2.8
 
 
+def dense(key: str) -> bool:
+    """As many kinds of characters as chance gives a long key, and base64 of an image or a program has not."""
+    return entropy(key) >= 4.8 and random(key)
+
+
 def bot_token(key: str) -> bool:
     """A Discord token begins with the bot's number in base64."""
     return _decoded(key.partition(".")[0]).isdigit()
@@ -72,6 +80,15 @@ def web_token(key: str) -> bool:
     except ValueError:
         return False
     return isinstance(header, dict) and "alg" in header and (len(parts) > 2 or parts[1].startswith("eyJ"))
+
+
+def encoded_key_block(value: str) -> bool:
+    """The base64 of a private key's PEM block; its beginning says so."""
+    try:
+        head = base64.b64decode(value[:80])
+    except binascii.Error:
+        return False
+    return re.match(rb"-----BEGIN[ A-Z0-9]{0,48} PRIVATE KEY", head) is not None
 
 
 def basic_credentials(value: str) -> bool:
@@ -96,6 +113,8 @@ def password(value: str) -> bool:
         return False
     letters = sum(char.isalpha() for char in value)
     digits = sum(char.isdigit() for char in value)
+    if 2 * sum(char.isascii() for char in value) < len(value) and ("." in value or ":" in value):
+        return False  # a sentence in a script that puts no space between words
     if digits:
         return letters > 0 or digits == len(value)
     return letters > 0 and any(char in "!@#$%^&*?~+|" for char in value)
@@ -106,6 +125,8 @@ def secret(value: str) -> bool:
     if _UUID.fullmatch(value):
         return plausible(value)
     if _CODE.match(value) or _NO_VALUE.match(value) or _HOST.search(value) or not random(value):
+        return False
+    if _NAME.match(value) and _NAME_WORD.search(value):
         return False
     if sum(char.isdigit() for char in value) < 2 or not any(char.isalpha() for char in value) or entropy(value) < 3.0:
         return False

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from lockgate.detectors.patterns import Label
 from lockgate.detectors.protocol import PatternDetector, PatternSpec
+from lockgate.detectors.views import PLAIN, Views, seen_in
 from lockgate.errors import PolicyError
 from lockgate.normalise import fold
 
@@ -31,7 +32,8 @@ Words = Annotated[tuple[Word, ...], Field(min_length=1)]
 class WordsConfig(BaseModel):
     """`words`: a list, found under `label`, or a mapping of labels to lists.
 
-    `whole_word` asks for a boundary on each side of the word where the word has a letter or a digit there.
+    `whole_word` asks for a boundary on each side of the word where the word has a letter or a digit there. `views`: the
+    disguises in which they are looked for.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -39,6 +41,7 @@ class WordsConfig(BaseModel):
     words: Words | Annotated[dict[Label, Words], Field(min_length=1)]
     label: Label = "WORDS"
     whole_word: bool = True
+    views: Views = PLAIN
 
 
 def build(config: WordsConfig) -> PatternDetector:
@@ -47,7 +50,7 @@ def build(config: WordsConfig) -> PatternDetector:
     if sum(map(len, lists.values())) > MOST_WORDS:
         raise PolicyError(f"`words` has more than {MOST_WORDS:,} entries", hint="split the list, or use a pattern")
     specs = [spec for label, words in lists.items() for spec in _specs(label, words, config.whole_word)]
-    return PatternDetector(KIND, tuple(specs), frozenset(lists))
+    return PatternDetector(KIND, seen_in(specs, config.views), frozenset(lists))
 
 
 def _specs(label: str, words: Iterable[str], whole_word: bool) -> list[PatternSpec]:

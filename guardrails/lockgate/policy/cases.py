@@ -13,9 +13,9 @@ from typing import Any, Literal
 from lockgate.engine import Engine, Pin
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
 from lockgate.exchange import Exchange, Reading, Subject
-from lockgate.guard import Pieces
 from lockgate.ids import new_id
 from lockgate.passage import Passage
+from lockgate.pieces import Pieces
 from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import Plan
 from lockgate.policy.suite import Case, Suite
@@ -132,7 +132,7 @@ def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
 
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
-    subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags))
+    subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags), tenant=case.tenant)
     passage = Passage(plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)))
     messages: list[Any] | None = None
     if case.messages is not None:

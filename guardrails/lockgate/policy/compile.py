@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from lockgate.detectors.catalog import CATALOG, Entry
 from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec
-from lockgate.detectors.scanner import Scanner
+from lockgate.detectors.scanner import Rows
+from lockgate.detectors.views import LONGEST, SHORTEST
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
 from lockgate.policy.conditions import Condition, compile_condition
@@ -33,9 +36,7 @@ from lockgate.policy.schema import Policy, Rule
 from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
-
-_Scanners = dict[tuple[tuple[PatternSpec, ...], bool], Scanner]
-"""By rows, and whether they are for streams: equal ones are made once."""
+_MARGIN = 8  # characters that a stream must be able to hold besides a disguised text
 
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
@@ -44,13 +45,23 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     `catalog` maps a detector's kind to its configuration model and factory; pass an extended one for detectors of
     your own.
     """
+    collects = gc.isenabled()
+    gc.disable()  # next to nothing of what is made here is garbage, and looking for it takes a third of the time
+    try:
+        return _compiled(policy, catalog)
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
     builder = _Builder(policy, catalog)
     rules = [builder.rule(i, rule) for i, rule in enumerate(policy.rules)]
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
-    scanners: _Scanners = {}
-    sides = {side: _side(side, rules, scanners) for side in SIDES}
+    patterns = _Patterns(rules, policy.stream.max_hold)
+    sides = {side: _side(side, rules, patterns) for side in SIDES}
     return Plan(
         policy=policy.name,
         hash=policy.hash,
@@ -71,7 +82,7 @@ class _Builder:
     def __init__(self, policy: Policy, catalog: Mapping[str, Entry]) -> None:
         self._policy = policy
         self._catalog = catalog
-        self._built: dict[tuple[str, str], PatternDetector | Detector] = {}
+        self._built: dict[tuple[str, str, str], PatternDetector | Detector] = {}
         self._priorities = {principle.id: principle.priority for principle in policy.principles}
 
     def rule(self, index: int, rule: Rule) -> PlannedRule:
@@ -115,17 +126,22 @@ class _Builder:
         if entry is None:
             hint = suggest(kind, list(self._catalog)) or f"known detectors: {', '.join(sorted(self._catalog))}"
             raise PolicyError(f"there is no detector {kind!r}", where=where, hint=hint)
-        key = (kind, json.dumps(config, sort_keys=True))
+        folder = str(Path(where.rpartition(":")[0]).parent) if entry.files else ""
+        key = (kind, json.dumps(config, sort_keys=True), folder)
         if key not in self._built:
             try:
-                built = entry.build(entry.config.model_validate(config))
+                built = entry.build(entry.config.model_validate(config, context={"folder": folder}))
                 if entry.shipped and isinstance(built, PatternDetector):
                     built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
                 self._built[key] = built
             except ValidationError as error:
                 raise self._misread(error, index, kind, config, entry) from None
             except PolicyError as error:
-                raise error.at(self._row(index, kind, error.problem.partition(":")[0])) from None
+                part = error.problem.partition(":")[0]
+                written = isinstance(config, Mapping) and part in config
+                raise error.at(
+                    self._policy.at("rules", index, "use", kind, part) if written else self._row(index, kind, part)
+                ) from None
         detector = self._built[key]
         if isinstance(detector, PatternDetector):
             self._check_patterns(detector, index)
@@ -243,8 +259,58 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
             )
 
 
-def _side(side: Side, rules: list[PlannedRule], scanners: _Scanners) -> SidePlan:
+class _Patterns:
+    """The pattern rows of all rules, compiled together, and the numbers of those of each detector."""
+
+    def __init__(self, rules: Sequence[PlannedRule], max_hold: int) -> None:
+        asked: dict[PatternSpec, str] = {}
+        detectors = {id(use.detector): (use.detector, rule) for rule in rules for use in rule.uses}
+        for detector, rule in detectors.values():
+            if isinstance(detector, PatternDetector):
+                for spec in detector.specs:
+                    asked.setdefault(spec, rule.where)
+        try:
+            self.rows = Rows(tuple(asked), longest=min(LONGEST, max(SHORTEST, max_hold - _MARGIN)))
+        except PatternError as error:
+            label = error.problem.partition(":")[0]
+            where = next((where for spec, where in asked.items() if spec.label == label), "")
+            raise error.at(where) from None
+        numbers = {spec: number for number, spec in enumerate(asked)}
+        self._of = {
+            key: [numbers[spec] for spec in detector.specs] if isinstance(detector, PatternDetector) else []
+            for key, (detector, _) in detectors.items()
+        }
+
+        self._sweeps: dict[tuple[tuple[str, ...], frozenset[int]], Sweep | None] = {}
+
+    def of(self, rules: Iterable[PlannedRule]) -> frozenset[int]:
+        """The rows that rules ask for."""
+        return frozenset(number for rule in rules for use in rule.uses for number in self._of[id(use.detector)])
+
+    def sweep(self, rules: Sequence[PlannedRule], held: frozenset[int] = frozenset()) -> Sweep | None:
+        """What rules look for: one sweep for the same rules. `held`: see `Rows.scanner`."""
+        key = tuple(rule.id for rule in rules), held
+        if key not in self._sweeps:
+            asked: dict[int, list[Asked]] = {}
+            for rule in rules:
+                for use in rule.uses:
+                    for number in self._of[id(use.detector)]:
+                        asked.setdefault(number, []).append(Asked(rule, use.kind))
+            who = tuple(tuple(asked.get(number, ())) for number in range(len(self.rows.specs)))
+            self._sweeps[key] = Sweep(self.rows.scanner(asked, held), who) if asked else None
+        return self._sweeps[key]
+
+
+def _acting(side: Side, rules: Iterable[PlannedRule]) -> list[PlannedRule]:
+    """Those that hold a text until they are decided."""
+    return [rule for rule in rules if rule.acts and (side == "prompt" or rule.stream not in _WHOLE)]
+
+
+def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan:
     mine = tuple(rule for rule in rules if side in rule.sides)
+    acting = _acting(side, mine)
+    # All texts of a side hold what any may be the beginning of: little more, and it takes one automaton, not many.
+    held = patterns.of(acting), patterns.of(rule for rule in mine if rule not in acting)
     looks: dict[tuple[Role, Kind], Look] = {}
     shared: dict[tuple[str, ...], Look] = {}
     for role in ROLES:
@@ -254,22 +320,28 @@ def _side(side: Side, rules: list[PlannedRule], scanners: _Scanners) -> SidePlan
                 continue
             key = tuple(rule.id for rule in admitted)
             if key not in shared:
-                shared[key] = _look(side, admitted, scanners)
+                shared[key] = _look(side, admitted, patterns, held)
             looks[role, kind] = shared[key]
     return SidePlan(side, mine, looks)
 
 
-def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Look:
+def _look(
+    side: Side,
+    rules: tuple[PlannedRule, ...],
+    patterns: _Patterns,
+    held: tuple[frozenset[int], frozenset[int]],
+) -> Look:
     streams = side == "completion"
-    acting = [rule for rule in rules if rule.acts and (not streams or rule.stream not in _WHOLE)]
+    acting = _acting(side, rules)
     watching = [rule for rule in rules if rule not in acting]
     coded = [(rule, use) for rule in rules for use in rule.uses if not use.patterned]
     windowed = tuple((r, u) for r, u in coded if r.stream == "window" and u.detector.reach.kind == "sentence")
     whole = tuple(pair for pair in coded if pair not in windowed)
     return Look(
         rules=rules,
-        acting=_sweep(acting, scanners, streams=streams),
-        watching=_sweep(watching, scanners, streams=streams),
+        patterns=patterns.sweep(rules),
+        acting=_ready(patterns.sweep(acting, held[0]), rules[0].where) if streams else patterns.sweep(acting),
+        watching=_ready(patterns.sweep(watching, held[1]), rules[0].where) if streams else patterns.sweep(watching),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
@@ -277,25 +349,11 @@ def _look(side: Side, rules: tuple[PlannedRule, ...], scanners: _Scanners) -> Lo
     )
 
 
-def _sweep(rules: list[PlannedRule], scanners: _Scanners, *, streams: bool) -> Sweep | None:
-    asked: dict[PatternSpec, list[Asked]] = {}
-    for rule in rules:
-        for use in rule.uses:
-            if isinstance(use.detector, PatternDetector):
-                for spec in use.detector.specs:
-                    asked.setdefault(spec, []).append(Asked(rule, use.kind))
-    if not asked:
-        return None
-    key = specs, _ = tuple(asked), streams
-    if key not in scanners:
+def _ready(sweep: Sweep | None, where: str) -> Sweep | None:
+    """Rows that are shipped are known to fit, and need not be ready before the first stream; others must be."""
+    if sweep is not None and not all(sweep.scanner.specs[number].shipped for number in sweep.scanner.wanted):
         try:
-            scanners[key] = Scanner(specs, streams=streams)
+            sweep.scanner.ready()
         except PatternError as error:
-            raise error.at(_line_of(error, asked)) from None
-    return Sweep(scanners[key], tuple(tuple(rules_of) for rules_of in asked.values()))
-
-
-def _line_of(error: PatternError, asked: Mapping[PatternSpec, list[Asked]]) -> str:
-    """Where the policy asks for the row that the error names."""
-    label = error.problem.partition(":")[0]
-    return next((who[0].rule.where for spec, who in asked.items() if spec.label == label), "")
+            raise error.at(where) from None
+    return sweep

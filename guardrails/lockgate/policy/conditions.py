@@ -2,7 +2,7 @@
 
 A condition sees, of each detector in its rule's `use:`, ``score`` (double, the highest), ``labels`` (label → double,
 the highest of each; 0.0 for one that was not found) and ``count`` (int); and of the request ``model``, ``user``,
-``tags`` (list of text), ``stream`` (bool), ``side`` and ``dialect``. Every other name is an error at load.
+``tags`` (list of text), ``tenant``, ``stream`` (bool), ``side`` and ``dialect``. Every other name is an error at load.
 
 A detector that failed has no values. What reads them is then an error, which CEL absorbs where the rest decides:
 ``true || error`` is true, ``false && error`` is false. An error that is left is a `ConditionFailure`.
@@ -33,6 +33,7 @@ REQUEST = {
     "model": cel.Type.STRING,
     "user": cel.Type.STRING,
     "tags": cel.Type.List(cel.Type.STRING),
+    "tenant": cel.Type.STRING,
     "stream": cel.Type.BOOL,
     "side": cel.Type.STRING,
     "dialect": cel.Type.STRING,

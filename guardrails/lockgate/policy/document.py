@@ -33,6 +33,8 @@ from lockgate.policy.locate import reason, require_file
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 32
+FIRST = "write `version: 1` first"
+"""What an empty policy is told to do."""
 
 Scalar = str | int | float | bool | None
 
@@ -101,24 +103,27 @@ class Node:
         return node
 
 
-def read_document(path: Path, *, where: str = "") -> Node:
-    """The file at `path`, whose top is a mapping. Raises PolicyError; `where` is the line that asked for it, if any."""
+def read_document(path: Path, *, where: str = "", first: str = FIRST) -> Node:
+    """The file at `path`, whose top is a mapping. Raises PolicyError; `where` is the line that asked for it, if any.
+
+    `first` is the hint for a file with nothing in it.
+    """
     require_file(path, where=where)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise PolicyError(f"the file can't be read: {reason(error)}", where=str(path)) from error
-    return parse_document(raw, str(path))
+    return parse_document(raw, str(path), first=first)
 
 
-def parse_document(raw: bytes, file: str) -> Node:
+def parse_document(raw: bytes, file: str, *, first: str = FIRST) -> Node:
     """`raw` as a tree; `file` is what error messages call it. Raises PolicyError and nothing else."""
     if len(raw) > MAX_BYTES:
         raise PolicyError(f"the file is larger than {MAX_BYTES >> 20} MiB", where=file)
-    root = _Builder(file, _decode(raw, file)).build()
+    root = _Builder(file, _decode(raw, file), first).build()
     if not isinstance(root.value, dict):
-        raise PolicyError("the file must be a mapping at its top", where=root.where, hint="write `version: 1` first")
+        raise PolicyError("the file must be a mapping at its top", where=root.where, hint=first)
     return root
 
 
@@ -135,9 +140,10 @@ def _decode(raw: bytes, file: str) -> str:
 class _Builder:
     """Events of one document → its tree."""
 
-    def __init__(self, file: str, text: str) -> None:
+    def __init__(self, file: str, text: str, first: str) -> None:
         self.file = file
         self.text = text
+        self.first = first
         self.events = self._events()
 
     def build(self) -> Node:
@@ -146,13 +152,13 @@ class _Builder:
             if isinstance(event, DocumentStartEvent):
                 self._directives(event)
                 if root is not None:
-                    raise self._error("the file holds more than one document", event, "keep one policy in a file")
+                    raise self._error("the file holds more than one document", event, "keep one in a file")
             elif isinstance(event, NodeEvent):
                 root = self._node(event, _line(event), 0)
             elif isinstance(event, StreamEndEvent):
                 break
         if root is None:
-            raise PolicyError("the file is empty", where=self.file, hint="write `version: 1` first")
+            raise PolicyError("the file is empty", where=self.file, hint=self.first)
         return root
 
     def _events(self) -> Iterator[Event]:

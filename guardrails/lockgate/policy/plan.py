@@ -89,7 +89,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """A scanner, and for each of its rows who asked for it."""
+    """A scanner, and for each row of the plan who asked for it: nobody, where the scanner does not look for it."""
 
     scanner: Scanner
     asked: tuple[tuple[Asked, ...], ...]
@@ -99,12 +99,13 @@ class Sweep:
 class Look:
     """What looks at the segments of one side, role and kind.
 
-    `acting` rows hold a stream until they are decided, `watching` rows only report. `windowed`, `holding`, `after`
-    are (rule, use) pairs of detectors that are code, by stream class; pattern rows of rules that hold the whole
-    answer are in `watching`, and the rule itself in `whole`.
+    `patterns` are all rows, for whole texts. In a stream, `acting` rows hold it until they are decided, `watching` rows
+    only report. `windowed` and `whole` are (rule, use) pairs of detectors that are code, by stream class; pattern rows
+    of rules that hold the whole answer are in `watching`.
     """
 
     rules: tuple[PlannedRule, ...]
+    patterns: Sweep | None
     acting: Sweep | None
     watching: Sweep | None
     windowed: tuple[tuple[PlannedRule, Use], ...]
@@ -141,6 +142,13 @@ class Plan:
     deadline: float
     sources: tuple[str, ...] = field(default=())
 
+    def ready(self) -> None:
+        """Compile what only streams need now, and not at the first of them."""
+        for look in self.completion.looks.values():
+            for sweep in (look.acting, look.watching):
+                if sweep is not None:
+                    sweep.scanner.ready()
+
     def side(self, side: Side) -> SidePlan:
         return self.prompt if side == "prompt" else self.completion
 
@@ -152,6 +160,7 @@ def request_facts(exchange: Exchange, side: Side) -> dict[str, object]:
         "model": subject.model,
         "user": subject.user,
         "tags": list(subject.tags),
+        "tenant": subject.tenant,
         "stream": exchange.stream,
         "side": side,
         "dialect": exchange.dialect,

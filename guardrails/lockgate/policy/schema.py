@@ -109,7 +109,7 @@ def _refusal(value: Any) -> Any:
 
 
 def _rewrite(value: Any) -> Any:
-    if isinstance(value, Rewrite):
+    if value is None or isinstance(value, Rewrite):
         return value
     if isinstance(value, Mapping):
         if set(value) == {"mode", "text"} or set(value) == {"mode"}:

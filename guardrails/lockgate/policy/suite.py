@@ -86,6 +86,7 @@ class Case(Model):
     tags: Words = ()
     model: str = ""
     user: str = ""
+    tenant: str = ""
     pin: dict[
         str,
         Annotated[

@@ -15,8 +15,10 @@ from lockgate.wire import chat_stream
 from lockgate.wire.chat_fields import (
     ANSWER_KNOWN,
     ANSWER_SKIPPED,
+    API_WORD,
     CHOICE_KNOWN,
     IDENTIFIERS,
+    LINKS,
     MEDIA,
     MESSAGE_KNOWN,
     MESSAGE_STRINGS,
@@ -50,8 +52,10 @@ class ChatLens:
             if key in REQUEST_PLAIN:
                 if isinstance(value, (dict, list)):
                     reading.skip(f"/{key}", SETTINGS)
+                elif isinstance(value, str) and key != "model" and not API_WORD.fullmatch(value):
+                    reading.unread(f"/{key}")  # a text where the API has none
             elif key != "messages":
-                _request_member(reading, key, value)
+                read_member(reading, f"/{escape(key)}", key, value)
         reading.stream = _flag(document, "stream")
         reading.choices = _count(document)
         model = document.get("model")
@@ -98,8 +102,8 @@ def _count(document: dict[str, Any]) -> int:
     return value
 
 
-def _request_member(reading: Reading, key: str, value: Any) -> None:
-    where = f"/{escape(key)}"
+def read_member(reading: Reading, where: str, key: str, value: Any) -> None:
+    """A member of a request, other than its messages. Raises WireError where it can't be that member."""
     if value is None:
         return
     if key == "tools":
@@ -119,7 +123,7 @@ def _request_member(reading: Reading, key: str, value: Any) -> None:
     elif key in ("stop", "metadata", "web_search_options"):
         read_strings(reading, where, value, role="user", kind="text")
     elif key in IDENTIFIERS:
-        reading.skip(where, "identifier")
+        read_odd(reading, where, value, role="user", kind="identifier", choice=None)
     else:
         reading.unread(where)
 
@@ -146,27 +150,34 @@ def _message(reading: Reading, where: str, message: Any) -> None:
 
 def read_message(reading: Reading, where: str, message: dict[str, Any], role: Role, choice: int | None) -> None:
     """Every text of one message, of a request or of an answer."""
-    kind: Kind = "tool_result" if role == "tool" else "text"
-    _content(reading, f"{where}/content", message.get("content"), role, kind, choice)
-    if len(message) == 2 and "role" in message and "content" in message:
-        return
-    _string(reading, f"{where}/name", message.get("name"), role, "text", choice)
-    for key, its_kind in MESSAGE_STRINGS:
-        _string(reading, f"{where}/{key}", message.get(key), role, its_kind, choice)
-    calls = message.get("tool_calls")
-    for i, call in enumerate(calls if isinstance(calls, list) else ()):
-        _tool_call(reading, f"{where}/tool_calls/{i}", call, role, choice)
-    if not isinstance(calls, list):
-        _odd(reading, f"{where}/tool_calls", calls, role, "tool_call", choice, "tool_calls must be an array")
-    _function(reading, f"{where}/function_call", message.get("function_call"), role, choice)
-    _audio(reading, f"{where}/audio", message.get("audio"), role, choice)
-    notes = message.get("annotations")
-    for i, note in enumerate(notes if isinstance(notes, list) else ()):
-        read_strings(reading, f"{where}/annotations/{i}", note, role=role, kind="text", choice=choice, plain=("type",))
-    if not isinstance(notes, list):
-        _odd(reading, f"{where}/annotations", notes, role, "text", choice, "annotations must be an array")
-    for key in message.keys() - MESSAGE_KNOWN:
-        reading.unread(f"{where}/{escape(key)}")
+    for key, value in message.items():
+        if key == "content":
+            kind: Kind = "tool_result" if role == "tool" else "text"
+            _content(reading, f"{where}/content", value, role, kind, choice)
+        elif key not in MESSAGE_KNOWN:
+            reading.unread(f"{where}/{escape(key)}")
+        elif value is None:
+            continue
+        elif key in MESSAGE_STRINGS:
+            _string(reading, f"{where}/{key}", value, role, MESSAGE_STRINGS[key], choice)
+        elif key == "tool_calls":
+            for i, call in enumerate(_list(reading, f"{where}/{key}", value, role, "tool_call", choice)):
+                _tool_call(reading, f"{where}/{key}/{i}", call, role, choice)
+        elif key == "function_call":
+            _function(reading, f"{where}/{key}", value, role, choice)
+        elif key == "audio":
+            _audio(reading, f"{where}/{key}", value, role, choice)
+        elif key == "annotations":
+            for i, note in enumerate(_list(reading, f"{where}/{key}", value, role, "text", choice)):
+                at = f"{where}/{key}/{i}"
+                read_strings(reading, at, note, role=role, kind="text", choice=choice, plain=("type",))
+
+
+def _list(reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    _odd(reading, where, value, role, kind, choice, f"{where.rpartition('/')[2]} must be an array")
+    return []
 
 
 def _string(
@@ -212,14 +223,28 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
         _string(reading, f"{where}/{key}", part.get(key), role, kind, choice)
         _rest_of_part(reading, where, part.keys() - {"type", key})
         return
+    if name == "thinking":
+        _content(reading, f"{where}/thinking", part.get("thinking"), role, "reasoning", choice)
+        _rest_of_part(reading, where, part.keys() - {"type", "thinking"})
+        return
     if name in MEDIA:
-        reading.skip(where, MEDIA[name])
-        body = part.get(name)
-        if name == "file" and isinstance(body, dict):
-            _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
+        _media(reading, where, name, part.get(name), role, kind, choice)
         _rest_of_part(reading, where, part.keys() - {"type", name})
         return
     reading.unread(where)
+
+
+def _media(reading: Reading, where: str, name: str, body: Any, role: Role, kind: Kind, choice: int | None) -> None:
+    """Media are not looked into. Where they stand elsewhere, their address is a text: it can carry one out."""
+    reading.skip(where, MEDIA[name])
+    places = [(f"{where}/{name}", body)]
+    if isinstance(body, dict):
+        places = [(f"{where}/{name}/{key}", body.get(key)) for key in LINKS]
+        if name == "file":
+            _string(reading, f"{where}/file/filename", body.get("filename"), role, kind, choice)
+    for place, url in places:
+        if isinstance(url, str) and url and url[:5].lower() != "data:":
+            reading.segments.append(Segment(place, role, "link", url, choice))
 
 
 def _rest_of_part(reading: Reading, where: str, keys: Iterable[str]) -> None:
@@ -279,6 +304,9 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
         read_logprobs(reading, f"{where}/logprobs", logprobs, message, position)
     elif logprobs is not None:
         reading.unread(f"{where}/logprobs")
+    reason = choice.get("finish_reason")
+    if isinstance(reason, str) and reason and not API_WORD.fullmatch(reason):
+        reading.unread(f"{where}/finish_reason")
     _others(reading, where, choice.keys() - CHOICE_KNOWN)
 
 

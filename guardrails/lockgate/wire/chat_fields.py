@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lockgate.exchange import Kind, Role
 
 ROLES: dict[str, Role] = {
@@ -12,7 +14,12 @@ ROLES: dict[str, Role] = {
     "tool": "tool",
     "function": "tool",
 }
-# Values that are numbers, switches, ids or enumerations of the API: nothing that a person or a model wrote.
+API_WORD = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+"""What a setting's value or the reason of an end may be. Anything longer or with a space may be a sentence."""
+_SETTING = "a setting: a number, a switch or a word of the API"
+_ID = "an id, made by whoever serves the model"
+_WORD = "a word of the API"
+_NUMBER = "numbers"
 REQUEST_PLAIN = frozenset(
     {
         "model", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens", "temperature", "top_p",
@@ -22,9 +29,59 @@ REQUEST_PLAIN = frozenset(
         "repetition_penalty", "include_reasoning", "enable_thinking",
     }
 )  # fmt: skip
+"""Values that are numbers, switches or enumerations of the API: nothing that a person or a model wrote."""
+BESIDE: dict[str, dict[str, str]] = {
+    "chat.prompt": {
+        "/model": "a name: the audit line has it",
+        **{f"/{key}": _SETTING for key in sorted(REQUEST_PLAIN - {"model"})},
+        "/messages/*/role": _WORD,
+        "/messages/*/tool_call_id": _ID,
+        "/messages/*/prefix": _SETTING,
+        "/messages/*/audio/id": _ID,
+        "/messages/*/tool_calls/*/id": _ID,
+        "/messages/*/tool_calls/*/type": _WORD,
+        "/messages/*/content/*/type": _WORD,
+        "/tools/*/type": _WORD,
+        "/tools/*/function/strict": _SETTING,
+        "/functions/*/strict": _SETTING,
+        "/response_format/type": _WORD,
+        "/prediction/type": _WORD,
+        "/prediction/content/*/type": _WORD,
+    },
+    "chat.completion": {
+        "/id": _ID,
+        "/object": _WORD,
+        "/created": _NUMBER,
+        "/model": "a name of the upstream's",
+        "/usage": _NUMBER,
+        "/system_fingerprint": _ID,
+        "/service_tier": _WORD,
+        "/request_id": _ID,
+        "/choices/*/index": _NUMBER,
+        "/choices/*/finish_reason": _WORD,
+        "/choices/*/stop_reason": "the request's own `stop` that was met, or a token's number",
+        "/choices/*/message/role": _WORD,
+        "/choices/*/message/tool_call_id": _ID,
+        "/choices/*/message/prefix": _SETTING,
+        "/choices/*/message/content/*/type": _WORD,
+        "/choices/*/message/annotations/*/type": _WORD,
+        "/choices/*/message/audio/id": _ID,
+        "/choices/*/message/audio/expires_at": _NUMBER,
+        "/choices/*/message/tool_calls/*/id": _ID,
+        "/choices/*/message/tool_calls/*/type": _WORD,
+        "/choices/*/message/tool_calls/*/index": _NUMBER,
+        "/choices/*/logprobs/*/*/logprob": _NUMBER,
+        "/choices/*/logprobs/*/*/bytes": "the token's own bytes, with which they go when its text is edited",
+        "/choices/*/logprobs/*/*/top_logprobs": "single tokens that were not said",
+    },
+}
+"""What the chat API has beside texts: dialect and side → pointer (`*` for any one name) → why it is not read. The
+coverage record of an exchange names the list and does not repeat it. Of a stream, what stands in `message` here stands
+in `delta`."""
 PART_SETTINGS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 SETTINGS = "settings: not text"
 IDENTIFIERS = ("user", "safety_identifier", "prompt_cache_key")
+"""Names that a client chose for whom it asks, and so text."""
 REQUEST_TEXT = frozenset(
     {"messages", "tools", "functions", "response_format", "stop", "metadata", "prediction", "web_search_options"}
 )
@@ -35,11 +92,12 @@ MESSAGE_KNOWN = frozenset(
         "tool_call_id", "annotations", "prefix",
     }
 )  # fmt: skip
-MESSAGE_STRINGS: tuple[tuple[str, Kind], ...] = (
-    ("refusal", "text"),
-    ("reasoning_content", "reasoning"),
-    ("reasoning", "reasoning"),
-)
+MESSAGE_STRINGS: dict[str, Kind] = {
+    "name": "text",
+    "refusal": "text",
+    "reasoning_content": "reasoning",
+    "reasoning": "reasoning",
+}
 ANSWER_KNOWN = frozenset(
     {
         "id",
@@ -71,4 +129,7 @@ MEDIA = {
     "file": "file content: not text",
     "input_image": "image: not text",
     "video_url": "video: not text",
+    "audio_url": "audio: not text",
 }
+"""Parts whose content is not text. An address in one is read, and a file's name."""
+LINKS = ("url", "file_url")

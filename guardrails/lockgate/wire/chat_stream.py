@@ -12,7 +12,7 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
-from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, CHUNK_CHOICE_KNOWN
+from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, API_WORD, CHUNK_CHOICE_KNOWN
 from lockgate.wire.lens import Delta, EventReading
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
@@ -68,8 +68,11 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
     if choice.get("token_ids") is not None:
         for spelled in reading.deltas[before:]:
             spelled.drop = (*spelled.drop, f"{where}/token_ids")
-    if choice.get("finish_reason") and index not in reading.ended:  # some upstreams say "" until there is one
+    reason = choice.get("finish_reason")
+    if reason and index not in reading.ended:  # some upstreams say "" until there is one
         reading.ended.append(index)
+        if isinstance(reason, str) and not API_WORD.fullmatch(reason):
+            _unread(reading, f"/choices/{index}/finish_reason")
     if not choice.keys() <= CHUNK_CHOICE_KNOWN:
         _others(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
 
@@ -178,7 +181,7 @@ def _odd(reading: EventReading, where: str, value: Any, choice: int, channel: st
         return
     found = Reading()
     read_odd(found, "", value, role="assistant", kind=kind, choice=choice)
-    _add_whole(reading, where, found, choice, channel)
+    _add_found(reading, where, found, choice, channel)
     for _ in found.unknown:
         _unread(reading, channel)
 
@@ -191,14 +194,18 @@ def _whole(
         return
     found = Reading()
     read_strings(found, "", value, role="assistant", kind="text", plain=plain)
-    _add_whole(reading, where, found, choice, channel)
+    _add_found(reading, where, found, choice, channel, whole=True)
 
 
-def _add_whole(reading: EventReading, where: str, found: Reading, choice: int, channel: str) -> None:
+def _add_found(
+    reading: EventReading, where: str, found: Reading, choice: int, channel: str, *, whole: bool = False
+) -> None:
     """Each of such strings is a channel of its own."""
     for segment in found.segments:
         name = f"{channel}{segment.where}"
-        delta = Delta(choice, name, f"{where}{segment.where}", segment.kind, segment.text, fixed=segment.fixed)
+        delta = Delta(
+            choice, name, f"{where}{segment.where}", segment.kind, segment.text, fixed=segment.fixed, whole=whole
+        )
         reading.deltas.append(delta)
 
 

@@ -28,7 +28,7 @@ def edit_document(body: bytes, document: Any, edits: Sequence[Edit]) -> bytes:
         value = get(document, where)
         if isinstance(value, str):
             values[where] = dump_string(apply(value, mine))
-            values.update(_dependants(document, where, mine))
+            values.update(dependants(document, where, mine))
         else:
             values[_logprobs_of(where)] = b"null"
     return splice(body, values)
@@ -42,7 +42,8 @@ def _logprobs_of(where: str) -> str:
     return head + found
 
 
-def _dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes]:
+def dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes]:
+    """What depends on an edited text of an answer: pointer → its new JSON."""
     path = tokens(where)
     if len(path) < 4 or path[0] != "choices" or path[2] != "message":
         return {}

@@ -23,7 +23,7 @@ class Delta:
 
     `where` points into the event; `channel` is the pointer at which the whole text stands in the equivalent plain
     answer, so that both paths report the same places. `drop` are pointers of the event whose values spell the same
-    text (log probabilities, token ids) and become null when the text is edited.
+    text (log probabilities, token ids) and become null when the text is edited. A `whole` text comes in one piece.
     """
 
     choice: int
@@ -33,6 +33,7 @@ class Delta:
     text: str
     drop: tuple[str, ...] = ()
     fixed: bool = False
+    whole: bool = False
 
 
 @dataclass(slots=True)

@@ -8,8 +8,11 @@ from typing import Any
 _INDEX = re.compile("0|[1-9][0-9]*")
 
 
-def escape(token: str) -> str:
-    """One reference token, escaped."""
+def escape(token: object) -> str:
+    """One reference token, escaped. A key that is no text, which JSON does not have and Python does, is shown by its
+    value if that is a number, else by its type."""
+    if not isinstance(token, str):
+        return str(token) if isinstance(token, (int, float)) else type(token).__name__
     return token.replace("~", "~0").replace("/", "~1") if "~" in token or "/" in token else token
 
 

@@ -34,10 +34,10 @@ def read_tool(reading: Reading, where: str, tool: Any, *, bare: bool = False) ->
 
 
 def _members(
-    reading: Reading, where: str, members: dict[str, Any], *, known: Collection[str], plain: Collection[str]
+    reading: Reading, where: str, members: dict[Any, Any], *, known: Collection[str], plain: Collection[str]
 ) -> None:
     """The strings of an object's members, but for `plain` ones, and its keys, but for `known` ones."""
-    strange = "\n".join(key for key in members if key not in known)
+    strange = "\n".join([key for key in members if isinstance(key, str) and key not in known])
     if strange:
         reading.segments.append(Segment(where, "system", "tool_schema", strange, fixed=True))
     for key, value in members.items():
@@ -78,9 +78,9 @@ def read_strings(
         for i, item in enumerate(value):
             read_strings(reading, f"{where}/{i}", item, role=role, kind=kind, choice=choice)
     elif isinstance(value, dict):
-        if value:
-            # One text for all keys of an object, a line each, so that no key joins another into a word.
-            keys = "\n".join(value)
+        # One text for all keys of an object, a line each, so that no key joins another into a word.
+        keys = "\n".join([key for key in value if isinstance(key, str)])
+        if keys:
             reading.segments.append(Segment(where, role, kind, keys, choice, fixed=True))
         for key, item in value.items():
             if key not in plain or not isinstance(item, str):

@@ -1,0 +1,62 @@
+"""`lockgate explain POLICY FILE`: what a policy says of a recorded exchange, and why."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
+
+from lockgate.errors import SettingsError, WireError
+from lockgate.explain import explain
+from lockgate.policy.compile import compile_policy
+from lockgate.policy.load import load_policy
+from lockgate.policy.locate import find_policy
+from lockgate_proxy.command import OK
+from lockgate_proxy.explain_text import render
+from lockgate_proxy.recording import placed, read_recording
+
+
+def explain_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("policy", help="policy file, or the name of one that comes with Lockgate")
+    parser.add_argument("file", help="a recorded exchange (docs/commands.md has the forms), - for standard input")
+    parser.add_argument("--text", action="store_true", help="show the texts, and what was found in them")
+    parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
+    parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag of the exchange; repeatable")
+    parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the exchange")
+
+
+def run_explain(given: argparse.Namespace) -> int:
+    plan = compile_policy(load_policy(find_policy(given.policy)))
+    name = "standard input" if given.file == "-" else given.file
+    body = _read(given.file)
+    recorded = read_recording(name, body)
+    try:
+        report = asyncio.run(explain(plan, recorded, tags=given.tag, tenant=given.tenant, text=given.text))
+    except WireError as error:
+        raise placed(error, name, body) from None
+    shown, colour = style(sys.stdout, os.environ)
+    if given.json or not shown:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        print(render(report, colour=colour))
+    return OK
+
+
+def style(out: TextIO, environ: Mapping[str, str]) -> tuple[bool, bool]:
+    """Whether to write for a person, and whether in colour: as is usual, a terminal unless FORCE_COLOR says so, and
+    colour unless NO_COLOR says not."""
+    person = out.isatty() or bool(environ.get("FORCE_COLOR"))
+    colour = person and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return person, colour
+
+
+def _read(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{file}: the file can't be read ({error.strerror or type(error).__name__})") from None

@@ -1,0 +1,108 @@
+"""An event of a streamed answer on its way out: its bytes, its texts, and what may be taken out of it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from lockgate.gate import Gate
+from lockgate.wire.chat_stream import empty_choice, index_of
+from lockgate.wire.document import dump_string, parse
+from lockgate.wire.lens import Delta
+from lockgate.wire.splice import splice
+from lockgate_proxy.sse import Event, rebuild
+
+
+class Part:
+    """A text of an event: [start, end) of its gate's channel. `where` and `drop` are as a delta's."""
+
+    __slots__ = ("drop", "end", "gate", "start", "text", "where")
+
+    def __init__(self, gate: Gate, text: str, end: int, where: str, drop: Sequence[str] = ()) -> None:
+        self.gate = gate
+        self.text = text
+        self.start = end - len(text)
+        self.end = end
+        self.where = where
+        self.drop = drop
+
+
+class Held:
+    """`ends` are the choices that end with the event, while it is not known whether they do. `unread` is an event whose
+    data is no JSON: its one part is its bare text."""
+
+    __slots__ = ("ends", "event", "parts", "unread")
+
+    def __init__(self, event: Event, parts: list[Part] | None = None, *, unread: bool = False) -> None:
+        self.event = event
+        self.parts = parts if parts is not None else []
+        self.ends: Sequence[int] = ()
+        self.unread = unread
+
+    def replace(self, values: Mapping[str, bytes]) -> None:
+        """Put other JSON texts in the place of the values at some pointers."""
+        assert self.event.data is not None
+        data = splice(self.event.data, values)
+        self.event = Event(rebuild(self.event, data), data)
+
+    def strip(self, gone: Collection[int]) -> bool:
+        """Take choices out. False: nothing is left."""
+        if self.unread:
+            return not any(part.gate.choice in gone for part in self.parts)
+        if not gone or self.event.data is None or self.event.done:
+            return True
+        document = parse(self.event.data, lenient=True)
+        choices: Any = document.get("choices") if isinstance(document, dict) else None
+        choices = choices if isinstance(choices, list) else []
+        places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}
+        if not places:
+            return True
+        if len(places) == len(choices):
+            return False
+        self.parts = [part for part in self.parts if part.gate.choice not in gone]
+        self.ends = [choice for choice in self.ends if choice not in gone]
+        self.replace({f"/choices/{i}": empty_choice(index) for i, index in places.items()})
+        return True
+
+    def leave(self) -> bytes:
+        """The bytes that leave, with the edits of what was said. To be asked once, in the order of the events."""
+        values: dict[str, bytes] = {}
+        for part in self.parts:
+            gate = part.gate
+            if not gate.edits:
+                continue
+            text = gate.edited(part.text, part.start, part.end)
+            if text is None:
+                continue
+            if not gate.where.startswith(f"/choices/{gate.choice}/logprobs"):
+                values[part.where] = dump_string(text)
+            for pointer in part.drop:
+                values[pointer] = b"null"
+        if values:
+            self.replace(values)
+        return self.event.raw
+
+
+class Taken:
+    """An event that waits for a verdict. `late` are the choices of which it has text, and which have ended;
+    `late_error` is the same of an error."""
+
+    __slots__ = ("due", "held", "late", "late_error", "unknown")
+
+    def __init__(self, held: Held, unknown: list[str], *, due: bool = False) -> None:
+        self.held = held
+        self.unknown = unknown
+        self.due = due
+        self.late: frozenset[int] = frozenset()
+        self.late_error = False
+
+
+def part_of(gate: Gate, delta: Delta) -> Part:
+    """The part that `delta` is, which was just fed to `gate`."""
+    return Part(gate, delta.text, gate.length, delta.where, delta.drop)
+
+
+def choices_of(pointers: Iterable[str]) -> set[int]:
+    """The choices that pointers into an answer are about."""
+    parts = (pointer.split("/", 3) for pointer in pointers)
+    return {int(part[2]) for part in parts if len(part) > 2 and part[1] == "choices" and part[2].isdecimal()}
