@@ -178,7 +178,7 @@ class Reader:
             if low == high:
                 side, name = "O", ""
             joined = low <= end  # a piece of the same word
-            if label and (name == label and (side == "I" or joined) or (joined and low < high and low == end)):
+            if label and ((name == label and (side == "I" or joined)) or (joined and low < high and low == end)):
                 end = high
                 scores.append(float(chances[i, best]) if name == label else 0.5)
                 continue

@@ -1,10 +1,10 @@
 """What can go wrong with a model.
 
-    ModelError                 a model can't be used as it is: at start
-    ├── ManifestError          its manifest is wrong, or a file is not the one that it names
-    └── DeviceError            what it should run on is not there
-    OverloadedError            more is waiting than may wait
-    BackendError               a run failed
+ModelError                 a model can't be used as it is: at start
+├── ManifestError          its manifest is wrong, or a file is not the one that it names
+└── DeviceError            what it should run on is not there
+OverloadedError            more is waiting than may wait
+BackendError               a run failed
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ class ModelError(Exception):
 
 
 class ManifestError(ModelError):
-    pass
+    """A manifest or a file of a model is not what it should be."""
 
 
 class DeviceError(ModelError):
-    pass
+    """What a model should run on is not there."""
 
 
 class OverloadedError(Exception):

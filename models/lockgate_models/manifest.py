@@ -94,7 +94,9 @@ def read_manifest(folder: Path) -> Manifest:
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-        raise ManifestError(f"is not YAML: {getattr(error, 'problem', None) or 'it can’t be parsed'}", where=where) from None
+        raise ManifestError(
+            f"is not YAML: {getattr(error, 'problem', None) or 'nothing in it can be read'}", where=where
+        ) from None
     try:
         found = Manifest.model_validate(data)
     except ValidationError as error:
@@ -127,5 +129,7 @@ def verify(folder: Path, file: File) -> Path:
     except OSError as error:
         raise ManifestError(f"can't be read: {type(error).__name__}", where=str(path)) from None
     if digest != file.sha256:
-        raise ManifestError("is not the file that the manifest names (another SHA-256); put the right one back", where=str(path))
+        raise ManifestError(
+            "is not the file that the manifest names (another SHA-256); put the right one back", where=str(path)
+        )
     return path

@@ -96,7 +96,7 @@ def _device(manifest: Manifest, options: Options) -> tuple[Device, Precision]:
 
 
 def _one_runtime() -> None:
-    """onnxruntime and onnxruntime-gpu share one import name, and whichever was installed last has overwritten the
+    """Onnxruntime and onnxruntime-gpu share one import name, and whichever was installed last has overwritten the
     other."""
     from importlib.metadata import PackageNotFoundError, distribution
 

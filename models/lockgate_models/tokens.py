@@ -5,6 +5,7 @@ Offsets are in code points of the text that was given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from lockgate_models.errors import ManifestError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,9 @@ class Windower:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
         except Exception:  # noqa: BLE001 - the library raises bare Exception, with its own words
-            raise ManifestError("is not a tokeniser; put back the file that the model came with", where=str(path)) from None
+            raise ManifestError(
+                "is not a tokeniser; put back the file that the model came with", where=str(path)
+            ) from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         self._room = longest - 2
@@ -50,7 +55,10 @@ class Windower:
 
     def windows(self, text: str) -> list[Window]:
         """At least one. The last one begins early enough to be full."""
-        encoding = self._tokenizer.encode(text)
+        try:
+            encoding = self._tokenizer.encode(text)
+        except TypeError:  # a lone surrogate, which JSON can spell and UTF-8 can't
+            encoding = self._tokenizer.encode(_SURROGATE.sub("\ufffd", text))
         ids, offsets = encoding.ids, encoding.offsets
         inner = len(ids) - 2
         if inner <= self._room:

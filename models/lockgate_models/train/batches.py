@@ -23,6 +23,8 @@ IGNORED = -100
 
 @dataclass(slots=True)
 class Example:
+    """A row's tokens, and their tags where names are known."""
+
     ids: list[int]
     tags: list[int] | None
     row: Row
@@ -40,7 +42,7 @@ class Batch:
 
     @property
     def tokens(self) -> int:
-        return self.ids.numel()
+        return int(self.ids.numel())
 
 
 class Drawer:
@@ -55,11 +57,13 @@ class Drawer:
             by_source[row.source].append(row)
         self._sources = list(by_source.values())
         # Square roots: a source ten times as large is drawn three times as often.
-        self._weights = [sum(row.weight for row in found) ** 0.5 * found[0].weight**0.5 for found in self._sources]
+        self._weights = [sum(row.weight for row in found) ** 0.5 * found[0].weight ** 0.5 for found in self._sources]
         self._company = [
             row
             for row in rows
-            if row.spans is None and len(row.text) < 600 and all(row.labels.get(h, 0.0) == 0.0 for h in _HARMLESS)
+            if row.spans is None
+            and len(row.text) < 600
+            and all(row.labels.get(h, 0.0) == 0.0 for h in _HARMLESS)
             and "injection" in row.labels
         ]
         self._orders: list[list[Row]] = [[] for _ in self._sources]
@@ -100,8 +104,8 @@ def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | N
     a clean text."""
     encoded = tokenizer.encode(row.text)
     ids, offsets = encoded.ids, encoded.offsets
-    room = longest - 2
     inner = len(ids) - 2
+    room = min(longest - 2, inner)
     start = 0
     if inner > room:
         start = draw.randrange(inner - room + 1) if draw is not None and draw.random() < 0.5 else 0

@@ -1,6 +1,6 @@
 """Development figures of exported files, on what was held out of the training.
 
-    python -m lockgate_models.train.evaluate --data DIR --own DIR --model DIR [--file int8.onnx]
+python -m lockgate_models.train.evaluate --data DIR --own DIR --model DIR [--file int8.onnx]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From a fitted encoder to the files that ship: ONNX, fused, as fp16 for GPUs and int8 for CPUs.
 
-    python -m lockgate_models.train.export --base DIR --fit DIR --out models/lockgate-text
+python -m lockgate_models.train.export --base DIR --fit DIR --out models/lockgate-text
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _OPSET = 17
 def export(model: TextEncoder, path: Path) -> None:
     """The network as plain fp32 ONNX. Inputs: input_ids, attention_mask (batch, tokens) int64."""
     model.eval()
-    ids = torch.randint(5, 1000, (2, 16))
+    ids = torch.ones((2, 16), dtype=torch.long)
     mask = torch.ones_like(ids)
     mask[1, 9:] = 0
     axes = {"input_ids": {0: "batch", 1: "tokens"}, "attention_mask": {0: "batch", 1: "tokens"}}
@@ -45,7 +45,7 @@ def export(model: TextEncoder, path: Path) -> None:
         )
 
 
-def fuse(path: Path, *, heads: int = 12, width: int = 384) -> OnnxModel:
+def fuse(path: Path, *, heads: int, width: int) -> OnnxModel:
     """The graph with attention, layer norm and gelu as single nodes. Raises RuntimeError if attention was not fused:
     the file would be several times slower without a word."""
     options = FusionOptions("bert")
@@ -89,7 +89,8 @@ def main() -> None:
     model = TextEncoder(given.base, attention="eager")
     model.load_state_dict(torch.load(given.fit / "checkpoint.pt", weights_only=True)["model"])
     export(model, work / "plain.onnx")
-    fused = fuse(work / "plain.onnx")
+    config = model.encoder.config
+    fused = fuse(work / "plain.onnx", heads=config.num_attention_heads, width=config.hidden_size)
     fused.save_model_to_file(str(work / "fused.onnx"))
     quantise(work / "fused.onnx", given.out / "int8.onnx")
     fused.convert_float_to_float16(keep_io_types=True)

@@ -67,9 +67,8 @@ def fit(given: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(given.base / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    rows = [row for row in read_sources(given.data) if row.split == "train"]
-    if given.own is not None:
-        rows += [row for row in read_families(given.own) if row.split == "train"]
+    rows = [*(read_sources(given.data) if given.data is not None else ()), *read_families(given.own)]
+    rows = [row for row in rows if row.split == "train"]
     print(f"{len(rows)} rows", flush=True)
     model = TextEncoder(given.base)
     model.freeze_embeddings(True)
@@ -114,8 +113,8 @@ def fit(given: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--own", type=Path, help="our families")
+    parser.add_argument("--data", type=Path, help="labelled rows of others; without it, our families alone")
+    parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)

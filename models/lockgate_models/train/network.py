@@ -26,15 +26,13 @@ class Heads(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """hidden (B, T, H), mask (B, T) → labels (B, len(LABELS)), names (B, T, len(TAGS)), embedding (B, H)."""
+        """Hidden (B, T, H), mask (B, T) → labels (B, len(LABELS)), names (B, T, len(TAGS)), embedding (B, H)."""
         seen = mask.to(hidden.dtype).unsqueeze(-1)
         mean = (hidden * seen).sum(1) / seen.sum(1).clamp(min=1.0)
         wide = self.drop(hidden)
         attention = self.look(wide).masked_fill(mask.unsqueeze(-1) == 0, -30000.0).softmax(dim=1)  # (B, T, F)
         pooled = torch.matmul(attention.transpose(1, 2), wide)  # (B, F, H)
-        said = [
-            layer(torch.cat([pooled[:, i], wide[:, 0]], dim=-1)) for i, layer in enumerate(self.say.values())
-        ]
+        said = [layer(torch.cat([pooled[:, i], wide[:, 0]], dim=-1)) for i, layer in enumerate(self.say.values())]
         return torch.cat(said, dim=-1), self.names(wide), mean
 
 
@@ -49,7 +47,8 @@ class TextEncoder(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return self.heads(hidden, attention_mask)
+        said: tuple[Tensor, Tensor, Tensor] = self.heads(hidden, attention_mask)
+        return said
 
     def freeze_embeddings(self, frozen: bool) -> None:
         for parameter in self.encoder.embeddings.parameters():

@@ -166,7 +166,7 @@ def _jailbreak(raw: Raw) -> Labels:
     return {"injection": float(raw["label"]), "refusal": 0.0}
 
 
-def _template(raw: Raw) -> Labels:
+def _template(_: Raw) -> Labels:
     return {"injection": 1.0, "indirect": 1.0, "refusal": 0.0}
 
 
@@ -256,7 +256,8 @@ def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES) -> Iterator[
     """All rows under `root`, capped and mapped. A file that is not there is an error: figures would not be the card's."""
     for source in sources:
         kept = 0
-        raws = [json.loads(line) for line in gzip.open(root / f"{source.path}.jsonl.gz", "rt", encoding="utf-8")]
+        with gzip.open(root / f"{source.path}.jsonl.gz", "rt", encoding="utf-8") as lines:
+            raws = [json.loads(line) for line in lines]
         raws.sort(key=lambda raw: hashlib.sha256(raw["id"].encode()).digest())
         for raw in raws:
             if "provider terms" in raw["licence"] or kept >= source.cap:
