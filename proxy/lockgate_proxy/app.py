@@ -22,6 +22,7 @@ from lockgate_proxy.client import AiohttpUpstream
 from lockgate_proxy.credentials import OwnCredentials
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments, watch
+from lockgate_proxy.lean import trim
 from lockgate_proxy.observe import Peer
 from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings, is_loopback
@@ -69,7 +70,7 @@ def make_app(
             for companion in instruments.beside:
                 await beside.enter_async_context(companion(context))
             # What only streams need is made beside the first requests, and not by the first stream.
-            asyncio.get_running_loop().run_in_executor(None, context.plan.ready)
+            asyncio.get_running_loop().run_in_executor(None, _prepare, context.plan)
             yield
         await context.upstream.close()
         if context.audit is not None:
@@ -92,6 +93,11 @@ def make_app(
     app.door = _Door(context, callers)
     app.state.context = context
     return app
+
+
+def _prepare(plan: Plan) -> None:
+    plan.ready()
+    trim()  # what compiling took and gave back
 
 
 _OWN_PATHS = frozenset({"/healthz", "/readyz"})

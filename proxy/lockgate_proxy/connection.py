@@ -117,13 +117,17 @@ class Connection(HttpToolsProtocol):
                 self._head += self._size
             if self._head > self.max_head:
                 self._answer(_too_large(self.max_head))
-            elif self._timer is None:
+            elif self._timer is None or self._began:
+                self._stop_timer()
                 self._start_timer()
         elif self._waits_for_body():
             self._stop_timer()
             self._start_timer()
-        else:
+        elif self._busy():
             self._stop_timer()
+        elif self._timer is None:
+            # A body that goes on behind its answer, or line ends before the next head: the base would wait forever.
+            self._start_timer()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -171,6 +175,8 @@ class Connection(HttpToolsProtocol):
             self._start_timer()  # it is not the client who is waited for
         elif self._in_head or self._waits_for_body():
             self._answer(problems.bad_request("the request did not come in time", code="timeout", status=408))
+        elif not self._busy():
+            self.transport.close()
 
     def _start_timer(self) -> None:
         self._timer = self.loop.call_later(self.patience, self._on_silence)

@@ -7,7 +7,6 @@ exporters, is made by `make_server`, in the process that serves.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import secrets
@@ -36,6 +35,7 @@ from lockgate_proxy.connection import Connection
 from lockgate_proxy.credentials import own_credentials
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments
+from lockgate_proxy.lean import settle
 from lockgate_proxy.private import read_private
 from lockgate_proxy.settings import Settings, is_loopback, require_long
 from lockgate_proxy.tls import server_tls
@@ -45,7 +45,6 @@ from lockgate_proxy.workers import supervise
 _log = logging.getLogger("lockgate.proxy")
 
 _BACKLOG = 2048
-_OBJECTS = 50_000  # new containers, less those that are gone, before the collector looks at the youngest
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,15 +290,12 @@ def serve(settings: Settings) -> int:
         return _run(make_server(ready, ports, number, Shared(alive, tally)), ports.main)
 
     ports.main.listen(_BACKLOG)
+    settle()
     return supervise(settings.workers, work, tally.gone, (ports.main, *ports.admin), settings.drain_timeout)
 
 
 def _run(running: uvicorn.Server, bound: socket.socket) -> int:
-    # What has been made so far stays as long as the process. The collector need not go through it again and again, nor
-    # look for cycles after every few requests, which leave next to none: that was an eighth of a request's CPU time.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_OBJECTS, 20, 50)
+    settle()
 
     def leave(*_: object) -> None:
         # uvicorn raises the signal again once it has ended: then the rest of the process is to end in order. Before it

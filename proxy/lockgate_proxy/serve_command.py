@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
 from lockgate_proxy.command import OK, missing
-from lockgate_proxy.effective import Effective, gather, option_of, read_effective
+from lockgate_proxy.effective import Effective, gather, look_at, option_of, read_effective
+from lockgate_proxy.lean import uncollected, without_authorities
 from lockgate_proxy.settings import Settings
 
 _METAVARS = {
     "policy": "PATH", "upstream": "URL", "host": "ADDRESS", "tags": "TAG", "upstream_key_env": "NAME",
-    "upstream_key_header": "HEADER", "max_body": "BYTES", "max_answer": "BYTES",
+    "upstream_key_header": "HEADER", "max_body": "BYTES", "max_answer": "BYTES", "admin_host": "ADDRESS",
+    "provider": "NAME",
 }  # fmt: skip
 _NO_OPTION = frozenset({"audit_key"})
 """A command line is there for every user of the machine to read."""
@@ -30,7 +33,9 @@ def serve_arguments(parser: argparse.ArgumentParser) -> None:
     for name, field in Settings.model_fields.items():
         if name in _NO_OPTION:
             continue
-        default = "" if field.is_required() or field.default in (None, ()) else f" ({field.default})"
+        default = "" if field.default in (None, ()) else f" (default: {field.default})"
+        if field.is_required():
+            default = " (required)"
         more: dict[str, Any] = {"action": "append"} if name == "tags" else {}
         parser.add_argument(
             option_of(name),
@@ -47,23 +52,30 @@ def settings_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_serve(given: argparse.Namespace) -> int:
-    try:
-        from lockgate_proxy.serve import serve
-    except ImportError as error:
-        raise missing("proxy", error) from None
-    return serve(effective_of(given).settings)
+    with uncollected():  # until it serves
+        try:
+            with without_authorities():
+                from lockgate_proxy.serve import serve
+        except ImportError as error:
+            raise missing("proxy", error) from None
+        return serve(effective_of(given).settings)
 
 
 def run_settings(given: argparse.Namespace) -> int:
-    """Print the settings in force, and where each comes from."""
-    shown = effective_of(given).public()
+    """Print the settings in force, and where each comes from; also when some of them are missing or wrong."""
+    found = look_at(_options(given), os.environ, given.config)
+    shown = found.public()
     if given.json:
         print(json.dumps(shown, indent=2))
-        return OK
-    rows = [(name, _plain(each["value"]), each["origin"]) for name, each in shown.items()]
-    wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
-    for name, value, origin in rows:
-        print(f"{name:{wide[0]}}  {value:{wide[1]}}  {origin}")
+    else:
+        rows = [(name, _plain(each.get("value")), each["origin"]) for name, each in shown.items()]
+        rows = [(name, "?" if name in found.problems else value, origin) for name, value, origin in rows]
+        wide = [max(len(row[column]) for row in rows) for column in (0, 1)]
+        for name, value, origin in rows:
+            print(f"{name:{wide[0]}}  {value:{wide[1]}}  {origin}")
+    if error := found.wrong():
+        sys.stdout.flush()
+        raise error
     return OK
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lockgate.detectors import secrets_checks as check
+from lockgate.detectors.checks import crc_letters
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,12 @@ def test_dense_keys_have_many_kinds_of_characters() -> None:
 def test_the_base64_of_a_private_key() -> None:
     assert check.encoded_key_block(base64.b64encode(b"-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIIrY").decode())
     assert not check.encoded_key_block(base64.b64encode(b"-----BEGIN CERTIFICATE-----\nMIIDDDCCAfSg").decode())
+
+
+def test_a_key_of_ours_ends_in_its_checksum() -> None:
+    head = "lg-abcd2345-" + "tQ7xV2mK9p" * 4
+    assert check.own_key(head + crc_letters(head))
+    assert not check.own_key(head + crc_letters(head[:-1] + "q"))
 
 
 def test_random_wants_a_digit() -> None:

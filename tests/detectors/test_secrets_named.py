@@ -119,6 +119,23 @@ NAMED: list[tuple[str, str, str]] = [
         "wJalr7UtnFEMI/K7MDENG" + "/bPxRfiCY3q8Zt1Lm+Ka"[:19],
     ),
     ("AWS_SECRET_ACCESS_KEY", "aws:\n  secretAccessKey: {}\n", "wJalr7UtnFEMI/K7MDENG" + "/bPxRfiCY3q8Zt1Lm+Ka"[:19]),
+    ("AWS_SECRET_ACCESS_KEY", "env:\n  - name: AWS_SECRET_ACCESS_KEY\n    value: {}\n", (VALUE * 3)[:40]),
+    ("AWS_SECRET_ACCESS_KEY", '{{"name": "AWS_SECRET_ACCESS_KEY", "value": "{}"}}', (VALUE * 3)[:40]),
+    ("DATADOG_API_KEY", '- name: DD_API_KEY\n  value: "{}"\n', HEX_32),
+    ("PASSWORD", "- name: POSTGRES_PASSWORD\n  value: {}", VALUE),
+    ("PASSWORD", "- {{name: POSTGRES_PASSWORD, value: {}}}", VALUE),
+    ("PASSWORD", '{{\n  "name": "DB_PASSWORD",\n  "value": "{}"\n}}', VALUE),
+    ("PASSWORD", r"{{\"name\": \"DB_PASSWORD\", \"value\": \"{}\"}}", VALUE),
+    ("PASSWORD", '<property name="password" value="{}"/>', VALUE),
+    ("PASSWORD", '<add key="SmtpPassword" value="{}" />', VALUE),
+    ("PASSWORD", "ParameterKey=DbPassword,ParameterValue={}", VALUE),
+    ("PASSWORD", "CREATE USER app@'%' IDENTIFIED BY '{}';", VALUE),
+    ("PASSWORD", "ALTER USER 'app' IDENTIFIED WITH caching_sha2_password BY '{}'", VALUE),
+    ("PASSWORD", "ALTER ROLE app WITH PASSWORD '{}'; CREATE ROLE b LOGIN;", VALUE),
+    ("PASSWORD", "CREATE ROLE app ENCRYPTED PASSWORD '{}'", VALUE),
+    ("GENERIC_SECRET", "- name: SESSION_SECRET\n  value: {}\n", VALUE),
+    ("GENERIC_SECRET", '{{"name": "ACME_API_KEY", "value": "{}"}}', VALUE),
+    ("TELEGRAM_BOT_TOKEN", "https://api.telegram.org/{}/getMe", "bot4811311440:AA" + VALUE * 2),
     ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_SECRET={}", "aB3" + "8Q~" + (VALUE * 2)),
     ("PRIVATE_KEY", "client-key-data: {}\n", PEM),
     ("PASSWORD_HASH", "root:{}:19000:0:99999:7:::", "$6$" + "s4ltS4lt$" + (VALUE * 6)[:86]),
@@ -135,6 +152,15 @@ def test_what_stands_around_a_value(label: str, text: str, value: str) -> None:
     found = sorted(LOOK(whole))
     for at in range(0, len(whole) + 1, 7):
         assert sorted(LOOK.in_pieces(whole, at)) == found, at
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Passwort", "Kennwort", "contraseña", "senha", "wachtwoord", "lösenord", "passord", "adgangskode", "salasana", "hasło", "heslo", "jelszó", "parola", "parole", "parool", "şifre", "пароль", "парола", "κωδικός", "סיסמה", "पासवर्ड", "รหัสผ่าน", "密码", "口令", "パスワード", "비밀번호", "mot de passe", "mật khẩu", "kata sandi", "كلمة المرور", "كلمة السر"],
+)  # fmt: skip
+def test_passwords_in_many_languages(word: str) -> None:
+    for text in (f"{word}: {VALUE}", f"{word.upper()} = '{VALUE}'", f"... {word}:{VALUE}, ..."):
+        assert LOOK(text) == [("PASSWORD", VALUE)], text
 
 
 def test_a_service_account() -> None:
@@ -183,6 +209,13 @@ def test_a_long_private_key_in_base64() -> None:
         '{"kty": "RSA", "e": "AQAB", "n": "' + VALUE * 4 + '"}',
         "secretKeyRef:\n  name: db-credentials-2024\n  key: password\nvalueFrom: {secretKeyRef: {name: app-token-v2}}",
         "APP_KEY=base64:your-key-here, PrivateKey = <private key>, otpauth://totp/Shop?secret=SECRET",
+        "- name: DB_PASSWORD\n  valueFrom: {secretKeyRef: {name: db-1, key: password}}\n- name: TOKEN_TTL\n  value: '3600'",
+        '{"name": "DB_PASSWORD", "value": ""}, {"name": "API_KEY", "value": "<api key>"}, {"name": "password", "value": null}',
+        "- name: DB_PASSWORD\n  value: $(DB_PASSWORD_1)\n- name: API_KEY_FILE\n  value: /run/secrets/api_key_2",
+        "{ name: 'password', value: form.password1, label: 'Password' }, <input name=\"password\" value=\"\">",
+        "CREATE USER app IDENTIFIED BY '<password>'; ALTER ROLE app WITH PASSWORD :'pw'; IDENTIFIED BY 'password'",
+        "with password 'required', identified by 'name', and identified by its number 'A12 B34'",
+        "Пароль должен содержать 12 символов. Hasło: co najmniej 12 znaków. Şifre: en az 12 karakter. パスワード:12文字以上",
         "$1 $2b $6 costs, $5$ and $6$salt$, awk '{print $1$2$3}'",
     ],
 )

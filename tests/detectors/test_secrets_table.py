@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lockgate.detectors.checks import crc_letters
 from lockgate.detectors.protocol import PatternSpec
 from lockgate.detectors.regex import prepare
 from lockgate.detectors.scanner import Scanner
@@ -47,6 +48,8 @@ def test_keys_drawn_from_each_form_pass_its_check_and_are_found(key: Key) -> Non
     for _ in range(20):
         value = drawn(_parser.parse(key.regex), draw)
         assert re.fullmatch(key.regex, value)
+        if key.label == "LOCKGATE_KEY":
+            value = value[:-6] + crc_letters(value[:-6])
         if key.label == "DISCORD_BOT_TOKEN" or not key.check(value):
             continue
         passed += 1

@@ -32,7 +32,7 @@ class App:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self.seen.append(scope["raw_path"])
-        body, more = b"", True
+        body, more = b"", scope["raw_path"] != b"/early"
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -194,6 +194,39 @@ async def test_a_body_may_be_slow(client: Client) -> None:
 
 async def test_a_connection_that_is_never_used(client: Client) -> None:
     assert await client.rest() == b""
+
+
+@pytest.mark.parametrize(
+    ("asked", "then"),
+    [
+        (GET + b"\r\n", b"\r\n"),
+        (GET + b"\r\n", b"\r"),
+        (b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n", b"a"),
+        (b"POST /early HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n"),
+    ],
+)
+async def test_what_comes_behind_an_answer_and_does_not_go_on(client: Client, asked: bytes, then: bytes) -> None:
+    await client.send(asked)
+    await client.answer()
+    await client.send(then)
+    assert await client.rest() == b""
+
+
+async def test_a_body_that_trickles_behind_its_answer_has_an_end(client: Client) -> None:
+    await client.send(b"POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+    await client.answer()
+    for _ in range(500):
+        if client.closed:
+            break
+        await client.send(b"a")
+    assert client.closed
+
+
+async def test_line_ends_before_a_second_head(client: Client) -> None:
+    await client.send(GET + b"\r\n")
+    await client.answer()
+    await client.send(b"\r\n", GET + b"\r\n")
+    assert (await client.answer())[2] == b"0"
 
 
 async def test_an_answer_may_take_its_time(client: Client, app: App) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lockgate import Guard
 from lockgate.errors import SettingsError
 from lockgate_proxy.keys import ClientKey, id_of, is_key, new_key, parse_keys, read_keys
 
@@ -23,6 +24,12 @@ class TestKeys:
         assert id_of(text) == key.id == text[3:11]
         assert (key.tenant, key.tags, key.policy, key.revoked) == ("acme", ("a", "b"), "strict", "")
         assert key.created.endswith("+00:00")
+
+    def test_one_that_leaks_is_found(self) -> None:
+        text, _ = new_key("acme")
+        checked = Guard("strict").check(f"export OPENAI_API_KEY={text}", side="completion")
+        assert [(found.label, found.span) for found in checked.findings] == [("LOCKGATE_KEY", (22, 80))]
+        assert not Guard("strict").check(text[:-1] + ("a" if text[-1] != "a" else "b")).findings
 
     def test_no_two_are_alike(self) -> None:
         made = [new_key("acme") for _ in range(100)]

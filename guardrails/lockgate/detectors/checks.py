@@ -108,10 +108,13 @@ def crc_suffix(token: str) -> bool:
     in base 62. GitHub's and npm's keys are made so (https://github.blog, "Behind GitHub's new authentication token
     formats")."""
     body = token.partition("_")[2]
-    if len(body) <= 6:
-        return False
-    value, text = zlib.crc32(body[:-6].encode()), ""
+    return len(body) > 6 and crc_letters(body[:-6]) == body[-6:]
+
+
+def crc_letters(text: str) -> str:
+    """The CRC-32 of `text` as six characters in base 62."""
+    value, letters = zlib.crc32(text.encode()), ""
     while value:
         value, digit = divmod(value, 62)
-        text = _ALPHABET_62[digit] + text
-    return text.rjust(6, "0") == body[-6:]
+        letters = _ALPHABET_62[digit] + letters
+    return letters.rjust(6, "0")

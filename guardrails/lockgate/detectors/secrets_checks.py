@@ -7,7 +7,7 @@ import binascii
 import json
 import re
 
-from lockgate.detectors.checks import closed, crc_suffix, entropy, opening
+from lockgate.detectors.checks import closed, crc_letters, crc_suffix, entropy, opening
 from lockgate.detectors.protocol import Spans
 
 _FILLER = re.compile(
@@ -28,6 +28,8 @@ _NO_VALUE = re.compile(
     r"masked|example|dummy|test|foobar)\d?\Z|required\||nullable\|",
     re.IGNORECASE,
 )
+_COUNT = re.compile(r"[0-9]{1,3}[^\x00-\x7f]+\Z")
+"""How many characters it must have, where no space follows a number: 12文字以上."""
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+(?:com|net|org|io|dev|ai|co|app|cloud|internal|local)\b", re.IGNORECASE)
 _NAME = re.compile(r"[A-Za-z_]\w*(?:(?:\.|::)[A-Za-z_]\w*)+\Z", re.ASCII)
 """A name with dots in code: `rsa.RSAPrivateKey`."""
@@ -64,6 +66,11 @@ def varied(key: str) -> bool:
 def dense(key: str) -> bool:
     """As many kinds of characters as chance gives a long key, and base64 of an image or a program has not."""
     return entropy(key) >= 4.8 and random(key)
+
+
+def own_key(key: str) -> bool:
+    """A client key of Lockgate's: its last six characters are a checksum of all before them."""
+    return crc_letters(key[:-6]) == key[-6:]
 
 
 def bot_token(key: str) -> bool:
@@ -109,7 +116,13 @@ def _decoded(part: str) -> str:
 
 def password(value: str) -> bool:
     """Whether what follows `password =` is one, and neither a word about it nor code."""
-    if _CODE.match(value) or _NO_VALUE.match(value) or _FILLER.search(value) or len(set(value)) < 3:
+    if (
+        _CODE.match(value)
+        or _NO_VALUE.match(value)
+        or _FILLER.search(value)
+        or _COUNT.match(value)
+        or len(set(value)) < 3
+    ):
         return False
     letters = sum(char.isalpha() for char in value)
     digits = sum(char.isdigit() for char in value)

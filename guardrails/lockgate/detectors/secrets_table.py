@@ -38,8 +38,10 @@ class Named:
 
 
 _URL = r"[A-Za-z0-9_\-]"
-_SET = r"""["'`\]\\]{0,3}\s{0,3}(?::=|=>|={1,3}|[:,>]|is )?\s{0,3}["'`\\]{0,3}"""
-_IS = r"""["'`\]\\]{0,3}\s{0,3}(?::=|=>|={1,3}|[:,>]|is )\s{0,3}["'`\\]{0,3}"""
+_BESIDE = r"""["'\\]{0,3}(?:,\s{0,24}|\s{1,24})["'\\]{0,3}(?:parameter)?value["'\\]{0,3}\s?[:=]\s{0,3}["'\\]{0,3}"""
+"""Where the name is itself a value, as in Kubernetes: `- name: DB_PASSWORD`, and on the next line `value: …`."""
+_SET = rf"""(?:["'`\]\\]{{0,3}}\s{{0,3}}(?::=|=>|={{1,3}}|[:,>]|is )?\s{{0,3}}["'`\\]{{0,3}}|{_BESIDE})"""
+_IS = rf"""(?:["'`\]\\]{{0,3}}\s{{0,3}}(?::=|=>|={{1,3}}|[:,>]|is )\s{{0,3}}["'`\\]{{0,3}}|{_BESIDE})"""
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _WORD = r"(?:\b|_|\\[nrt])"
 
@@ -69,6 +71,7 @@ KEYS: tuple[Key, ...] = (
     Key("E2B_API_KEY", r"e2b_[0-9a-f]{40}", fixed=True),
     Key("APIFY_TOKEN", r"apify_api_[A-Za-z0-9]{30,}", check.random),
     Key("WANDB_API_KEY", r"wandb_v1_[A-Za-z0-9_]{40,}", check.random),
+    Key("LOCKGATE_KEY", r"lg-[a-z2-9]{8}-[0-9A-Za-z]{46}", check.own_key, fixed=True),
     # Clouds
     Key("AWS_ACCESS_KEY_ID", r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}", check.varied, fixed=True),
     Key("AWS_SESSION_TOKEN", r"(?:IQoJb3JpZ2lu|F[wQ]oGZXIvYXdz)[A-Za-z0-9+/=]{80,}", check.random),
@@ -129,7 +132,7 @@ KEYS: tuple[Key, ...] = (
         rf"https://(?:ptb\.|canary\.)?discord(?:app)?\.com/api/(?:v[0-9]{{1,2}}/)?webhooks/[0-9]{{16,20}}/{_URL}{{50,}}",
     ),
     Key("DISCORD_BOT_TOKEN", rf"[MNO]{_URL}{{22,27}}\.{_URL}{{6}}\.{_URL}{{27,}}", check.bot_token),
-    Key("TELEGRAM_BOT_TOKEN", rf"[0-9]{{8,10}}:AA{_URL}{{32,}}"),
+    Key("TELEGRAM_BOT_TOKEN", rf"(?:bot)?[0-9]{{8,10}}:AA{_URL}{{32,}}"),
     Key("TWILIO_API_KEY", r"SK[0-9a-f]{32}", fixed=True),
     Key("SENDGRID_API_KEY", rf"SG\.{_URL}{{16,32}}\.{_URL}{{30,}}"),
     Key("MAILGUN_API_KEY", r"key-[0-9a-f]{32}", fixed=True, score=0.8),
@@ -274,12 +277,20 @@ NAMED: tuple[Named, ...] = (
     Named(
         "PASSWORD",
         r"(?:(?:pass(?:word|wd|phrase|code)|\b(?:pwd|pass)|_(?:pwd|pass|pw)|passwort|kennwort|contrasena|senha|mot de passe|"
-        r"wachtwoord|密码|密碼|パスワード|비밀번호)"
-        r"""["'`\]\\]{0,3}(?:\s?:\s?str)?\s{0,3}(?::=|=>|={1,3}|[:>]|(?:is|was):?\s)|--pass(?:word|wd)?\s)"""
+        r"wachtwoord|lösenord|passord|adgangskode|salasana|\bhasło|\bheslo|\bjelszó|\bparool|\bparol[ae]?|\bşifre|mật khẩu|kata sandi|"
+        r"[пП](?:ароль|АРОЛЬ|арола|АРОЛА)|κωδικός|ΚΩΔΙΚΌΣ|סיסמה|كلمة (?:المرور|السر)|पासवर्ड|รหัสผ่าน|密码|密碼|口令|パスワード|비밀번호)"
+        rf"""(?:["'`\]\\]{{0,3}}(?:\s?:\s?str)?\s{{0,3}}(?::=|=>|={{1,3}}|[:>]|(?:is|was):?\s)|{_BESIDE})|--pass(?:word|wd)?\s)"""
         r"""\s{0,3}["'`\\]{0,3}([^\s"'`\\,;<>]{6,})""",
         check.password,
         fixed=False,
         score=0.6,
+    ),
+    Named(
+        "PASSWORD",
+        r"""\b(?:identified\s{1,3}(?:with\s{1,3}\S{1,40}\s{1,3})?by|(?:with|encrypted)\s{1,3}password)\s{1,3}["']([^\s"'`\\;<>]{6,})["']""",
+        check.password,
+        fixed=False,
+        score=0.8,
     ),
     Named(
         "GENERIC_SECRET",
@@ -287,7 +298,7 @@ NAMED: tuple[Named, ...] = (
         r"refresh|session|webhook|deploy|personal|integration|consumer)[_\-. ]{0,2}(?:api[_\-. ]?)?(?:key|token|secret)|"
         r"(?:openai|anthropic|azure|google|gemini|mistral|cohere|deepseek|stripe|twilio|sendgrid|github|gitlab)_key|"
         r"secret_key_base|apikey|\bsecret|\btoken|_secret|credentials?)"
-        r"""["'`\]\\]{0,3}(?:\s?:\s?str)?\s{0,3}(?::=|=>|={1,3}|[:>]|is:?\s)\s{0,3}["'`\\]{0,3}"""
+        rf"""(?:["'`\]\\]{{0,3}}(?:\s?:\s?str)?\s{{0,3}}(?::=|=>|={{1,3}}|[:>]|is:?\s)\s{{0,3}}["'`\\]{{0,3}}|{_BESIDE})"""
         r"([A-Za-z0-9_\-.+/=~!@#$%^&*()]{16,})",
         check.secret,
         fixed=False,
