@@ -17,6 +17,7 @@ from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.onnx_model import OnnxModel
 from onnxruntime.transformers.optimizer import optimize_model
 
+from lockgate_models.train.base import packaged_base
 from lockgate_models.train.network import TextEncoder
 
 OUTPUTS = ("labels", "names", "embedding")
@@ -79,14 +80,15 @@ def digest(path: Path) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
     parser.add_argument("--fit", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     work = given.fit / "onnx"
     work.mkdir(exist_ok=True)
-    model = TextEncoder(given.base, attention="eager")
+    base = given.base or packaged_base()
+    model = TextEncoder(base, attention="eager")
     model.load_state_dict(torch.load(given.fit / "checkpoint.pt", weights_only=True)["model"])
     export(model, work / "plain.onnx")
     config = model.encoder.config
@@ -95,7 +97,7 @@ def main() -> None:
     quantise(work / "fused.onnx", given.out / "int8.onnx")
     fused.convert_float_to_float16(keep_io_types=True)
     fused.save_model_to_file(str(given.out / "fp16.onnx"))
-    shutil.copyfile(given.base / "tokenizer.json", given.out / "tokenizer.json")
+    shutil.copyfile(base / "tokenizer.json", given.out / "tokenizer.json")
     for name in ("int8.onnx", "fp16.onnx", "tokenizer.json"):
         path = given.out / name
         print(name, path.stat().st_size, digest(path))

@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
+from lockgate_models.train.base import packaged_base
 from lockgate_models.train.batches import IGNORED, Batch, Drawer
 from lockgate_models.train.families import read_families
 from lockgate_models.train.network import TextEncoder
@@ -64,13 +65,14 @@ def fit(given: argparse.Namespace) -> None:
     torch.manual_seed(given.seed)
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
-    tokenizer = Tokenizer.from_file(str(given.base / "tokenizer.json"))
+    base_folder = given.base or packaged_base()
+    tokenizer = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     rows = [*(read_sources(given.data) if given.data is not None else ()), *read_families(given.own)]
     rows = [row for row in rows if row.split == "train"]
     print(f"{len(rows)} rows", flush=True)
-    model = TextEncoder(given.base)
+    model = TextEncoder(base_folder)
     model.freeze_embeddings(True)
     model.train()
     heads = list(model.heads.parameters())
@@ -115,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="labelled rows of others; without it, our families alone")
     parser.add_argument("--own", type=Path, required=True, help="our families")
-    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--warm", type=int, default=150)

@@ -18,8 +18,7 @@ def test_a_disguise_changes_the_spelling_and_nothing_else(text: str, seed: int) 
     before = row(text, injection=1.0)
     after = disguised(before, random.Random(seed))
     assert (after.labels, after.id, after.group) == (before.labels, "i", "g")
-    if text.strip(" .!?\n"):
-        assert after.text.strip()
+    assert any(map(str.isalnum, after.text)) == any(map(str.isalnum, text))
 
 
 def test_every_disguise_is_used() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tiny_model import network
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.filterwarnings("default")]  # torch warns of what we do on purpose
 
 
 def test_the_exported_files_say_what_the_network_says(base: Path, tmp_path: Path) -> None:
