@@ -61,8 +61,10 @@ def _leet(text: str, draw: random.Random) -> str:
 
 def _typos(text: str, draw: random.Random) -> str:
     letters = list(text)
+    if len(letters) < 2:
+        return text
     for _ in range(max(1, len(letters) // 30)):
-        at = draw.randrange(max(1, len(letters) - 1))
+        at = draw.randrange(len(letters) - 1)
         if letters[at].isalpha():
             letters[at : at + 2] = reversed(letters[at : at + 2]) if draw.random() < 0.5 else letters[at : at + 1]
     return "".join(letters)
