@@ -35,6 +35,7 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 _NAME = re.compile(r"\[\[([A-Z_]+):(.+?)\]\]", re.DOTALL)
 _KEYS = frozenset({"family", "lang", "labels", "texts", "slots", "prompt", "note"})
 _SINGLE = frozenset({"injection", "indirect", "bias", "refusal"})
+_SIDE = re.compile(r"-(attack|clean|harmful|harmless)$")
 _FILLS = 3  # fillings of a text that has slots
 
 
@@ -108,8 +109,10 @@ def labels_of(said: Mapping[str, Any]) -> Labels:
 
 
 def split_of(family: str) -> str:
-    """`train`, `dev` or `calibration`: the same for all time, whatever is added."""
-    share = int.from_bytes(hashlib.sha256(family.encode()).digest()[:4]) / 2**32
+    """`train`, `dev` or `calibration`: the same for all time, whatever is added. The two sides of a pair, which share
+    most of their words, are on the same one."""
+    idea = _SIDE.sub("", family)
+    share = int.from_bytes(hashlib.sha256(idea.encode()).digest()[:4]) / 2**32
     return "dev" if share < 0.1 else "calibration" if share < 0.2 else "train"
 
 

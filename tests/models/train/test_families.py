@@ -79,6 +79,12 @@ def test_splits_hold_out_a_tenth_each() -> None:
     assert 400 < counts["calibration"] < 600
 
 
+def test_the_sides_of_a_pair_stay_together() -> None:
+    for i in range(200):
+        assert len({split_of(f"mail-{i}-{side}") for side in ("attack", "clean")}) == 1
+        assert split_of(f"frames-{i}-harmful") == split_of(f"frames-{i}-harmless")
+
+
 def test_our_own_families_are_well_formed_and_varied() -> None:
     rows = list(read_families(OURS))
     assert {label for row in rows for label in row.labels} == set(LABELS)
