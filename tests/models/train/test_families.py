@@ -92,4 +92,4 @@ def test_our_own_families_are_well_formed_and_varied() -> None:
     assert [text for text, count in texts.items() if count > 3] == []
     for label in ("injection", "indirect", "harm", "toxicity", "bias", "refusal"):
         known = [row.labels[label] for row in rows if label in row.labels]
-        assert 0.1 < sum(known) / len(known) < 0.9, label
+        assert min(known.count(1.0), known.count(0.0)) > 150, label
