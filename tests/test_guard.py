@@ -361,3 +361,13 @@ def test_an_engine_of_ones_own() -> None:
     plan: Plan = REFUSES
     guarding = Guard(plan, engine=Engine({"words": Pin(fails="timeout")}))
     assert guarding.check("fine").unavailable
+
+
+def test_a_policy_must_be_given() -> None:
+    def ask(question: str) -> str:
+        return question
+
+    with pytest.raises(TypeError, match=r'a policy is wanted, as in @guard\("default"\), not function'):
+        guard(ask)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not NoneType"):
+        Guard(None)  # type: ignore[arg-type]

@@ -350,4 +350,6 @@ def plan_for(policy: PolicyLike) -> Plan:
     """The plan of a policy in any form. Raises PolicyError."""
     if isinstance(policy, Plan):
         return policy
+    if not isinstance(policy, Policy | str | os.PathLike):
+        raise TypeError(f'a policy is wanted, as in @guard("default"), not {type(policy).__name__}')
     return compile_policy(policy if isinstance(policy, Policy) else load_policy(find_policy(policy)))

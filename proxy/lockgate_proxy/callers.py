@@ -83,7 +83,7 @@ class Callers:
         self._seen = ring.stamp
         self._contexts: dict[str, Context] = {}
         self._look_every = look_every
-        self._look_at = time.monotonic() + look_every
+        self._look_at = 0.0  # at once: a worker that replaces another has the file as it was when all of them began
         self._reading: asyncio.Task[None] | None = None
         self._lost = False
 

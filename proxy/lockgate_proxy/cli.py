@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +17,23 @@ from lockgate_proxy.command import WRONG, Command, Parts, missing
 from lockgate_proxy.lean import uncollected, without_plugins
 
 
+class _Grammar(argparse.ArgumentParser):
+    """Of an option that it does not know it says which is the nearest; a command does, and not the whole."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        given, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            from lockgate.policy.nearest import suggest
+
+            known = [word for action in self._actions for word in action.option_strings if word.startswith("--")]
+            hint = suggest(unknown[0].partition("=")[0], known) if unknown[0].startswith("-") else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}" + (f" ({hint})" if hint else ""))
+        return given, unknown
+
+
 def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The command line's grammar. `only` is the one command whose arguments are wanted: those of all, unless said."""
-    made = argparse.ArgumentParser(prog="lockgate", description="A runtime guardrail for LLM applications.")
+    made = _Grammar(prog="lockgate", description="A runtime guardrail for LLM applications.")
     made.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
@@ -42,12 +57,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         if argv is None:
             gc.freeze()  # what has been imported stays
     try:
-        return run(given)
+        code = run(given)
+        sys.stdout.flush()
     except LockgateError as error:
         print(f"lockgate {given.command}: {error}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read has had enough, as `| head` has. What is left must not be tried again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    return code
 
 
 class _Version(argparse.Action):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,11 +24,15 @@ FILE_VARIABLE = f"{PREFIX}CONFIG"
 """Names the settings file; it is no setting itself."""
 
 DEFAULT = "default"
+MISSING = "missing"
 HIDDEN = "********"
 
 _SECRETS = frozenset({"audit_key"})
 _LISTS = frozenset({"tags"})
 _PATHS = frozenset({"audit", "audit_key_file", "keys", "tls_cert", "tls_key", "upstream_ca"})
+
+_STAND_INS = {"policy": "-", "upstream": "http://-"}
+"""For what is required and missing or wrong; never shown."""
 
 _SERVICE_LINK = re.compile(
     r"(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -46,17 +50,30 @@ class Given(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The settings in force. `origins` says of each whence it came: DEFAULT, or as in `Given`."""
+    """The settings in force. `origins` says of each whence it came: DEFAULT, or as in `Given`.
+
+    `problems` are those that keep them from being in force: name → what is wrong, with its place.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
+    problems: Mapping[str, str] = field(default_factory=dict)
 
     def public(self) -> dict[str, dict[str, Any]]:
-        """Name → value and origin, JSON-ready; secrets are hidden."""
+        """Name → value and origin, JSON-ready; secrets are hidden. What is wrong has its problem for a value."""
         shown = self.settings.model_dump(mode="json")
         for name in _SECRETS:
             shown[name] = HIDDEN if shown[name] is not None else None
-        return {name: {"value": value, "origin": self.origins[name]} for name, value in shown.items()}
+        return {
+            name: {"problem": self.problems[name], "origin": self.origins[name]}
+            if name in self.problems
+            else {"value": value, "origin": self.origins[name]}
+            for name, value in shown.items()
+        }
+
+    def wrong(self) -> SettingsError | None:
+        """What to raise for the problems; None if there are none."""
+        return SettingsError("\n".join(self.problems.values())) if self.problems else None
 
 
 def option_of(name: str) -> str:
@@ -73,14 +90,27 @@ def read_effective(options: Mapping[str, Any], environment: Mapping[str, str], f
 
     Raises SettingsError for whatever is unknown or wrong, with its place.
     """
+    found = look_at(options, environment, file)
+    if error := found.wrong():
+        raise error
+    return found
+
+
+def look_at(options: Mapping[str, Any], environment: Mapping[str, str], file: Path | None) -> Effective:
+    """All settings, with what is missing or wrong among them. Raises SettingsError for what is not known at all."""
     given = gather(options, environment, file)
+    origins = {name: given[name].origin if name in given else DEFAULT for name in Settings.model_fields}
+    values = {name: each.value for name, each in given.items()}
+    problems: dict[str, str] = {}
     try:
-        settings = Settings.read(**{name: each.value for name, each in given.items()})
+        return Effective(Settings.read(**values), origins)
     except WrongSettingsError as error:
-        raise SettingsError("\n".join(_placed(name, problem, given) for name, problem in error.problems)) from None
-    return Effective(
-        settings, {name: given[name].origin if name in given else DEFAULT for name in Settings.model_fields}
-    )
+        for name, problem in error.problems:
+            placed = _placed(name, problem, given)
+            problems[name] = f"{problems[name]}\n{placed}" if name in problems else placed
+    origins.update({name: MISSING for name in problems if name not in given})
+    good = {name: value for name, value in values.items() if name not in problems}
+    return Effective(Settings(**{**_STAND_INS, **good}), origins, problems)
 
 
 def gather(options: Mapping[str, Any], environment: Mapping[str, str], file: Path | None) -> dict[str, Given]:
@@ -116,8 +146,7 @@ def _from_file(path: Path) -> dict[str, Given]:
 
 
 def _value(name: str, node: Node, folder: Path) -> Any:
-    field = Settings.model_fields.get(name)
-    if field is None:
+    if name not in Settings.model_fields:
         hint = suggest(name, Settings.model_fields)
         raise SettingsError(f"{node.where}: there is no setting `{name}`" + (f" ({hint})" if hint else ""))
     if name in _SECRETS:

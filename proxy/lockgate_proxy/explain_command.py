@@ -22,8 +22,13 @@ from lockgate_proxy.recording import placed, read_recording
 
 
 def explain_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("policy", help="policy file, or the name of one that comes with Lockgate")
-    parser.add_argument("file", help="a recorded exchange (docs/commands.md has the forms), - for standard input")
+    parser.add_argument("policy", metavar="POLICY", help="policy file, or the name of one that comes with Lockgate")
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        help="JSON: a chat request, its messages, an answer, or an object with request and response; or a stream as it "
+        "was received; - for standard input",
+    )
     parser.add_argument("--text", action="store_true", help="show the texts, and what was found in them")
     parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag of the exchange; repeatable")

@@ -34,6 +34,8 @@ def read_recording(name: str, body: bytes) -> Recorded:
         document = None if streamed else parse(body, lenient=True)
     except WireError as error:
         problem = error.problem.replace("the body", "the file")
+        if text.strip() and text.lstrip()[0] not in "{[\ufeff":
+            problem = _FORMS
         raise SettingsError(f"{name}:{_line_of(error, text, body)}: {problem}") from None
     try:
         return Recorded(events=_said(_events(body), "")) if streamed else _recorded(document, body)

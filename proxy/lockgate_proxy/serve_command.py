@@ -96,7 +96,7 @@ def _options(given: argparse.Namespace) -> dict[str, Any]:
 
 def _plain(value: Any) -> str:
     if value is None or value == []:
-        return "-"
+        return "none"
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 

@@ -258,6 +258,13 @@ class TestChanges:
     def headers(text: str) -> list[tuple[bytes, bytes]]:
         return [(b"authorization", f"Bearer {text}".encode())]
 
+    async def test_a_worker_that_comes_later_looks_before_it_answers(self, bench: Bench) -> None:
+        context: Context = bench.app().state.context
+        text = bench.add()
+        ring = load_keyring(bench.file)
+        revoke_key(bench.file, id_of(text) or "")
+        assert await Callers(context, ring).context_of(self.headers(text)) is None
+
     async def test_a_new_key_and_a_revoked_one_count_at_once(self, bench: Bench) -> None:
         first = bench.add("a")
         callers, _ = self.callers(bench)
@@ -316,6 +323,7 @@ class TestChanges:
         text = bench.add()
         context: Context = bench.app().state.context
         callers = Callers(context, load_keyring(bench.file), look_every=1000)
+        assert await callers.context_of(self.headers(text)) is not None
         bench.file.unlink()
         assert await callers.context_of(self.headers(text)) is await callers.context_of(self.headers(text))
         assert "keys_not_read" not in context.counts

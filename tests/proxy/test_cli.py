@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
@@ -45,6 +47,47 @@ class TestTheCall:
             main(argv)
         assert caught.value.code == WRONG
         assert "usage: lockgate" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("argv", "said"),
+        [
+            (
+                ("serve", "--prot", "1"),
+                "lockgate serve: error: unrecognized arguments: --prot 1 (did you mean `--port`?)",
+            ),
+            (
+                ("keys", "list", "--kyes=x"),
+                "lockgate keys list: error: unrecognized arguments: --kyes=x (did you mean `--keys`?)",
+            ),
+            (("explain", "a", "b", "c"), "lockgate explain: error: unrecognized arguments: c\n"),
+        ],
+    )
+    def test_the_command_says_what_it_does_not_know(
+        self, argv: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(SystemExit):
+            main(argv)
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.startswith(f"usage: {said.partition(':')[0]} ")
+
+    def test_a_reader_who_has_had_enough(self) -> None:
+        """As `lockgate settings | head -1`."""
+        reading, writing = os.pipe()
+        os.close(reading)
+        command = [
+            sys.executable,
+            "-m",
+            "lockgate_proxy.cli",
+            "settings",
+            "--policy",
+            "default",
+            "--upstream",
+            "http://h/v1",
+        ]
+        ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+        os.close(writing)
+        assert (ended.returncode, ended.stderr) == (141, b"")
 
     def test_the_version(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as caught:

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from lockgate.errors import SettingsError
-from lockgate_proxy.effective import DEFAULT, HIDDEN, Effective, option_of, read_effective, variable_of
+from lockgate_proxy.effective import (
+    DEFAULT,
+    HIDDEN,
+    MISSING,
+    Effective,
+    look_at,
+    option_of,
+    read_effective,
+    variable_of,
+)
 from lockgate_proxy.settings import Settings
 
 NEEDED = {"policy": "default", "upstream": "http://h/v1"}
@@ -186,6 +195,20 @@ def test_what_does_not_go_together_names_its_origin(tmp_path: Path) -> None:
         read({"workers": "2"}, {}, file)
     assert f"{file}:3: audit: several workers can't share" in str(caught.value)
     assert "keys: 0.0.0.0 can be reached by others" in str(caught.value)
+
+
+def test_what_is_wrong_does_not_hide_the_rest() -> None:
+    environment = {"LOCKGATE_UPSTREAM": "https://anna:hunter2@h/v1", "LOCKGATE_TLS_KEY": __file__}
+    found = look_at({"port": "9"}, environment, None)
+    assert found.settings.port == 9
+    assert set(found.problems) == {"policy", "upstream"}
+    assert found.origins["policy"] == MISSING
+    assert found.origins["upstream"] == "LOCKGATE_UPSTREAM"
+    assert "hunter2" not in str(found.public())
+    with pytest.raises(SettingsError, match="policy: is required"):
+        read_effective({"port": "9"}, environment, None)
+    lacking = look_at({**NEEDED, "tls_key": __file__}, {}, None)
+    assert lacking.public()["tls_cert"] == {"problem": "tls_cert: is needed beside tls_key", "origin": MISSING}
 
 
 def test_secrets_are_hidden() -> None:

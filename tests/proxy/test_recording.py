@@ -69,6 +69,8 @@ def test_a_request_keeps_its_bytes() -> None:
         ("[1]", "x.json:1: this is no chunk of a stream (at /0)"),
         ("[]", "the stream has no event with data"),
         ("7", "it must be a chat request"),
+        ("Dear Anna,\nthe card is 4111", "x.json:1: it must be a chat request"),
+        ("HTTP/1.1 200 OK\n\n{}", "x.json:1: it must be a chat request"),
         ("data: [DONE]\n\n", "the stream has no event with data"),
         ('{"request": 1}', "`request` must be a chat request (at /request)"),
         ('{"request": {"messages": []}, "reponse": 1}', "beside `request` and `response` there is 'reponse'"),

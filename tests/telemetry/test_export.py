@@ -84,6 +84,12 @@ class TestWhatIsAskedFor:
         assert exporters.resource.attributes["service.version"] == "1.2"
         assert exporters.resource.attributes["service.instance.id"]
 
+    def test_an_address_alone_sends_nothing_and_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+        exporters = configure({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "OTEL_METRICS_EXPORTER": "none"})
+        assert not exporters.tracing.on
+        assert exporters.metrics is None
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT is set, but nothing is exported" in caplog.text
+
     @pytest.mark.parametrize(
         "variables", [{"OTEL_SERVICE_NAME": "gate"}, {"OTEL_RESOURCE_ATTRIBUTES": "a=b,service.name=gate"}]
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import threading
 import time
 import uuid
@@ -29,6 +30,7 @@ _log = logging.getLogger("lockgate.telemetry")
 
 SERVICE: Final = "lockgate"
 _SIGNALS = {"traces": "OTEL_TRACES_EXPORTER", "metrics": "OTEL_METRICS_EXPORTER", "logs": "OTEL_LOGS_EXPORTER"}
+_ENDPOINT = re.compile("OTEL_EXPORTER_OTLP_(?:(?:TRACES|METRICS|LOGS)_)?ENDPOINT")
 _OPT_IN = "gen_ai_latest_experimental"
 _UNKNOWN: Final[Any] = None  # the least and the greatest value of a histogram are not kept
 _CLOSE_WITHIN = 5.0  # seconds that the end of the process waits for the last export
@@ -58,6 +60,8 @@ def configure(environment: Mapping[str, str] | None = None, *, version: str = ""
     if not chosen["traces"] or _OPT_IN not in (word.strip() for word in opted):
         chosen["logs"] = ""  # there are no events but those of a trace, and these stand on its spans
     if not any(chosen.values()):
+        if ends := [name for name in sorted(variables) if _ENDPOINT.fullmatch(name) and variables[name]]:
+            _log.warning("%s is set, but nothing is exported: set OTEL_TRACES_EXPORTER=otlp or the like", ends[0])
         return Exporters(Tracing())
     for signal, name in chosen.items():
         if name == "otlp":
