@@ -151,7 +151,7 @@ def test_a_table_of_numbers_is_not_parsed_at_each_place(monkeypatch: pytest.Monk
         return parse(written, region)
 
     monkeypatch.setattr(pii_phone, "_parse", counting)
-    draw = random.Random(most)  # noqa: S311 - the same made-up table in each run
+    draw = random.Random(most)
     table = " ".join(str(draw.randint(0, most)) for _ in range(400))
     Scanner(pii_phone.phone_specs(("US", "GB", "DE", "FR"))).scan(table)
     assert parsed < 2 * 400

@@ -202,7 +202,7 @@ def drawn(row: Number, number: str, draw: random.Random) -> str:
 
 @pytest.mark.parametrize(("label", "number", "text"), EXAMPLES, ids=IDS)
 def test_other_numbers_that_are_right_are_found(label: str, number: str, text: str) -> None:
-    draw = random.Random(number)  # noqa: S311 - the same numbers in each run
+    draw = random.Random(number)
     for _ in range(5):
         other = drawn(NUMBERS[label], number, draw)
         assert (label, other) in SURE(text.format(other)), other
@@ -211,7 +211,7 @@ def test_other_numbers_that_are_right_are_found(label: str, number: str, text: s
 @pytest.mark.parametrize("row", [*IDENTITY, *THINGS], ids=lambda row: row.label)
 def test_scores_keep_what_chance_makes_below_the_least_score(row: Number) -> None:
     """Of numbers drawn by chance, a form that counts without a word lets few through."""
-    draw = random.Random(row.label)  # noqa: S311 - the same numbers in each run
+    draw = random.Random(row.label)
     number = next(plain(number) for label, number, _ in EXAMPLES if label == row.label)
     tries = ["".join(draw.choice("0123456789") if char.isdigit() else char for char in number) for _ in range(2000)]
     right = sum(map(row.check, tries)) / len(tries)

@@ -157,7 +157,7 @@ def theirs(kind: str) -> presidio.PresidioDetector:
 
 
 def drawn(kind: str) -> Iterator[tuple[str, str]]:
-    draw = random.Random(kind)  # noqa: S311 - the same texts each time
+    draw = random.Random(kind)
     for _ in range(TEXTS):
         said = DRAWN[kind](draw)
         yield said, draw.choice(AROUND[kind]).format(said)

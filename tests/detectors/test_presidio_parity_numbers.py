@@ -106,7 +106,7 @@ def theirs(kind: str) -> presidio.PresidioDetector:
 
 @cache
 def drawn(kind: str) -> tuple[str, ...]:
-    draw = random.Random(kind)  # noqa: S311 - the same numbers each time
+    draw = random.Random(kind)
     examples = [number for label, number, _ in EXAMPLES if label == kind] + MORE.get(kind, [])
     numbers = []
     for _ in range(TEXTS):

@@ -20,7 +20,7 @@ from looking import CLEAN, Looker, widths
 
 LOOK = Looker(build(SecretsConfig()))
 
-DRAW = random.Random(20)  # noqa: S311 - the same made-up keys in each run
+DRAW = random.Random(20)
 ALNUM = string.ascii_letters + string.digits
 URL = ALNUM + "-_"
 UPPER = string.ascii_uppercase + string.digits
@@ -355,7 +355,7 @@ def test_kinds_and_scores() -> None:
 
 @pytest.mark.parametrize("begin", ["sk-proj-", "ghp_", "password: ", "Authorization: Bearer ", "api_key = "])
 def test_a_long_key_is_found_whole_or_said_to_be_cut(begin: str) -> None:
-    value = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=1900))  # noqa: S311 - made up
+    value = "".join(random.Random(5).choices(string.ascii_letters + string.digits, k=1900))
     ((_, found),) = LOOK(f"{begin}{value} rest")
     assert found.endswith(value)
     assert cut_after(f"{begin}{value}{value} rest") > LONG

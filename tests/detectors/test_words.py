@@ -70,7 +70,7 @@ def test_the_shared_beginnings_change_nothing(words: list[str], text: str) -> No
 
 
 def test_two_thousand_words() -> None:
-    draw = random.Random(7)  # noqa: S311 - the same words in each run
+    draw = random.Random(7)
     words = ["".join(draw.choices(string.ascii_lowercase, k=draw.randint(5, 12))) for _ in range(2000)]
     looker = Looker(build(WordsConfig(words=tuple(words))))
     assert looker(" ".join(words[:50])) == [("WORDS", word) for word in words[:50]]

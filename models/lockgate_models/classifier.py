@@ -1,0 +1,201 @@
+"""A text classifier as it is used: texts in, scores out. Windows, batches across requests, a cache of results.
+
+A text's score is the highest of its windows'. What was scored before, by the same revision, comes from the cache, so
+that a conversation's history costs a hash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lockgate_models.batcher import Batcher, Row
+from lockgate_models.errors import BackendError
+from lockgate_models.manifest import Manifest
+from lockgate_models.tokens import Window, Windower
+
+_INLINE = 4096
+"""Characters of all texts together up to which tokenising stays in the caller's thread: it takes less than a switch of
+threads does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in the text: [start, end) in code points."""
+
+    start: int
+    end: int
+    label: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextScores:
+    """`labels`: label → probability. `embedding`: unit length."""
+
+    labels: Mapping[str, float]
+    names: Sequence[Name] = ()
+    embedding: NDArray[np.float32] | None = field(default=None, compare=False)
+
+
+class Cache:
+    """Results by the text's hash; the least recently used leave first. Counts what it could give and what not."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[bytes, TextScores] = OrderedDict()
+        self._lock = Lock()
+        self.hits = 0
+        self.misses = 0
+
+    def get(self, key: bytes) -> TextScores | None:
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                self.misses += 1
+            else:
+                self.hits += 1
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: bytes, scores: TextScores) -> None:
+        with self._lock:
+            self._kept[key] = scores
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+
+
+class TextClassifier:
+    """One model, shared by all who ask. `cache` in texts."""
+
+    def __init__(self, manifest: Manifest, windower: Windower, batcher: Batcher, *, cache: int = 8192) -> None:
+        self.manifest = manifest
+        self._windower = windower
+        self._batcher = batcher
+        self.cache = Cache(cache)
+        self._salt = manifest.revision.encode()[:64]
+        self._read = Reader(manifest)
+
+    async def scores(self, texts: Sequence[str], lane: Hashable = None) -> list[TextScores]:
+        """The scores of each text. Raises OverloadedError, BackendError; a cancelled call takes its work out of the
+        line."""
+        keys = [self._key(text) for text in texts]
+        found = {key: kept for key in dict.fromkeys(keys) if (kept := self.cache.get(key)) is not None}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if missing:
+            if sum(map(len, missing.values())) <= _INLINE:
+                windows = [self._windower.windows(text) for text in missing.values()]
+            else:
+                windows = await asyncio.to_thread(lambda: [self._windower.windows(t) for t in missing.values()])
+            futures = self._batcher.submit([w.ids for found_windows in windows for w in found_windows], lane)
+            try:
+                rows = await asyncio.gather(*map(asyncio.wrap_future, futures))
+            except BaseException:
+                _cancel(futures)
+                raise
+            at = 0
+            for key, mine in zip(missing, windows, strict=True):
+                found[key] = self._read.scores(mine, rows[at : at + len(mine)])
+                self.cache.put(key, found[key])
+                at += len(mine)
+        return [found[key] for key in keys]
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    def _key(self, text: str) -> bytes:
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt).digest()
+
+
+def _cancel(futures: Sequence[Future[Row]]) -> None:
+    for future in futures:
+        future.cancel()
+
+
+class Reader:
+    """From logits to probabilities and names, as the manifest says."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._labels = manifest.labels
+        steps = [manifest.calibration.get(label) for label in self._labels]
+        self._temperature = np.array([s.temperature if s is not None else 1.0 for s in steps], np.float32)
+        self._bias = np.array([s.bias if s is not None else 0.0 for s in steps], np.float32)
+        self._exclusive: list[slice] = []
+        at = 0
+        for family, labels in manifest.families.items():
+            if family in manifest.exclusive:
+                self._exclusive.append(slice(at, at + len(labels)))
+            at += len(labels)
+        self._tags = [tuple(tag.partition("-")[::2]) for tag in manifest.tags]
+
+    def scores(self, windows: Sequence[Window], rows: Sequence[Row]) -> TextScores:
+        """One text's scores from those of its windows. Raises BackendError for a value that is no number."""
+        logits = np.stack([row["labels"] for row in rows])
+        if not np.isfinite(logits).all():
+            raise BackendError("the model answered with what is no number")
+        probabilities = self.probabilities(logits)
+        best = probabilities.max(0)
+        for part in self._exclusive:
+            best[part] = probabilities[:, part].mean(0)
+        names: list[Name] = []
+        if self._tags and "names" in rows[0]:
+            for window, row in zip(windows, rows, strict=True):
+                names += self._names(window, row["names"])
+        embedding = None
+        if "embedding" in rows[0]:
+            embedding = np.mean([row["embedding"] for row in rows], axis=0)
+            embedding = embedding / max(float(np.linalg.norm(embedding)), 1e-9)
+        return TextScores(dict(zip(self._labels, map(float, best), strict=True)), united(names), embedding)
+
+    def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(windows, labels) → the same, calibrated, between 0 and 1."""
+        steady = (logits + self._bias) / self._temperature
+        out = 1 / (1 + np.exp(-np.clip(steady, -30, 30)))
+        for part in self._exclusive:
+            powers = np.exp(steady[:, part] - steady[:, part].max(-1, keepdims=True))
+            out[:, part] = powers / powers.sum(-1, keepdims=True)
+        return np.asarray(out, np.float32)
+
+    def _names(self, window: Window, logits: NDArray[np.float32]) -> list[Name]:
+        """Runs of tokens with one name. An inside tag that follows no beginning of its kind begins one itself."""
+        powers = np.exp(logits - logits.max(-1, keepdims=True))
+        chances = powers / powers.sum(-1, keepdims=True)
+        found: list[Name] = []
+        start = end = 0
+        label, scores = "", list[float]()
+        for i, (low, high) in enumerate(window.offsets):
+            best = int(chances[i].argmax())
+            side, name = self._tags[best]
+            if low == high:
+                side, name = "O", ""
+            joined = low <= end  # a piece of the same word
+            if label and ((name == label and (side == "I" or joined)) or (joined and low < high and low == end)):
+                end = high
+                scores.append(float(chances[i, best]) if name == label else 0.5)
+                continue
+            if label:
+                found.append(Name(start, end, label, float(np.mean(scores))))
+                label = ""
+            if name:
+                start, end, label, scores = low, high, name, [float(chances[i, best])]
+        if label:
+            found.append(Name(start, end, label, float(np.mean(scores))))
+        return found
+
+
+def united(names: Sequence[Name]) -> list[Name]:
+    """Names of overlapping windows: where two overlap, the longer stays, then the surer."""
+    kept: list[Name] = []
+    for name in sorted(names, key=lambda n: (n.start - n.end, -n.score)):
+        if all(name.end <= other.start or name.start >= other.end for other in kept):
+            kept.append(name)
+    return sorted(kept, key=lambda n: n.start)

@@ -1,0 +1,153 @@
+"""From rows to batches: draws rows source by source, windows, tokens, targets and masks."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from lockgate_models.labels import LABELS, TAGS
+from lockgate_models.train.augment import disguised, in_company
+from lockgate_models.train.rows import Row
+
+_INDEX = {label: i for i, label in enumerate(LABELS)}
+_TAG = {tag: i for i, tag in enumerate(TAGS)}
+_HARMLESS = ("injection", "harm", "toxicity")
+IGNORED = -100
+
+
+@dataclass(slots=True)
+class Example:
+    """A row's tokens, and their tags where names are known."""
+
+    ids: list[int]
+    tags: list[int] | None
+    row: Row
+
+
+@dataclass(slots=True)
+class Batch:
+    """ids, mask (B, T); target, known (B, labels): 0 or 1, and whether it counts, times the row's weight; tags (B, T)."""
+
+    ids: Tensor
+    mask: Tensor
+    target: Tensor
+    known: Tensor
+    tags: Tensor
+
+    @property
+    def tokens(self) -> int:
+        return int(self.ids.numel())
+
+
+class Drawer:
+    """Endless rows in a fixed mixture, seeded. `longest` in tokens."""
+
+    def __init__(self, rows: Sequence[Row], tokenizer: Tokenizer, *, longest: int, seed: int) -> None:
+        self._draw = random.Random(seed)  # noqa: S311 - an order, not a secret
+        self._tokenizer = tokenizer
+        self._longest = longest
+        by_source: dict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_source[row.source].append(row)
+        self._sources = list(by_source.values())
+        # Square roots: a source ten times as large is drawn three times as often.
+        self._weights = [sum(row.weight for row in found) ** 0.5 * found[0].weight ** 0.5 for found in self._sources]
+        self._company = [
+            row
+            for row in rows
+            if row.spans is None
+            and len(row.text) < 600
+            and all(row.labels.get(h, 0.0) == 0.0 for h in _HARMLESS)
+            and "injection" in row.labels
+        ]
+        self._orders: list[list[Row]] = [[] for _ in self._sources]
+
+    def row(self) -> Row:
+        number = self._draw.choices(range(len(self._sources)), self._weights)[0]
+        if not self._orders[number]:
+            self._orders[number] = self._draw.sample(self._sources[number], len(self._sources[number]))
+        row = self._orders[number].pop()
+        if "rigid" not in row.tags:
+            row = disguised(row, self._draw)
+            if row.spans is None and len(row.text) < 400 and self._draw.random() < 0.2:
+                row = in_company(row, self._draw.choice(self._company), self._draw)
+        return row
+
+    def example(self) -> Example:
+        return encode(self.row(), self._tokenizer, self._longest, self._draw)
+
+    def batches(self, budget: int, pool: int = 512) -> Iterator[Batch]:
+        """Batches of about `budget` padded tokens, alike in length within a pool, in random order."""
+        while True:
+            examples = sorted((self.example() for _ in range(pool)), key=lambda e: len(e.ids))
+            groups: list[list[Example]] = []
+            group: list[Example] = []
+            for example in examples:
+                if group and len(example.ids) * (len(group) + 1) > budget:
+                    groups.append(group)
+                    group = []
+                group.append(example)
+            groups.append(group)
+            self._draw.shuffle(groups)
+            for found in groups:
+                yield collate(found)
+
+
+def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None) -> Example:
+    """The row's tokens: all of them, or one window. Where spans of an injection are known, a window without one is
+    a clean text."""
+    encoded = tokenizer.encode(row.text)
+    ids, offsets = encoded.ids, encoded.offsets
+    inner = len(ids) - 2
+    room = min(longest - 2, inner)
+    start = 0
+    if inner > room:
+        start = draw.randrange(inner - room + 1) if draw is not None and draw.random() < 0.5 else 0
+    ids = [ids[0], *ids[1 + start : 1 + start + room], ids[-1]]
+    offsets = [(0, 0), *offsets[1 + start : 1 + start + room], (0, 0)]
+    tags = _tags(row, offsets) if row.spans is not None else None
+    return Example(ids, tags, row)
+
+
+def _tags(row: Row, offsets: Sequence[tuple[int, int]]) -> list[int]:
+    tags = [IGNORED if low == high else 0 for low, high in offsets]
+    for start, end, name in row.spans or ():
+        first = True
+        for i, (low, high) in enumerate(offsets):
+            if low < high and low < end and high > start:
+                tags[i] = _TAG[f"{'B' if first else 'I'}-{name}"]
+                first = False
+    return tags
+
+
+def collate(examples: Sequence[Example]) -> Batch:
+    width = max(len(example.ids) for example in examples)
+    count = len(examples)
+    ids = torch.zeros(count, width, dtype=torch.long)
+    mask = torch.zeros(count, width, dtype=torch.long)
+    tags = torch.full((count, width), IGNORED, dtype=torch.long)
+    target = torch.zeros(count, len(LABELS))
+    known = torch.zeros(count, len(LABELS))
+    for i, example in enumerate(examples):
+        length = len(example.ids)
+        ids[i, :length] = torch.tensor(example.ids)
+        mask[i, :length] = 1
+        if example.tags is not None:
+            tags[i, :length] = torch.tensor(example.tags)
+        for label, value in example.row.labels.items():
+            target[i, _INDEX[label]] = value
+            known[i, _INDEX[label]] = example.row.weight
+    return Batch(ids, mask, target, known, tags)
+
+
+def centred(row: Row, spans: Sequence[tuple[int, int]], draw: random.Random, around: int = 300) -> Row:
+    """A long document cut to what stands around one of `spans`."""
+    start, end = draw.choice(list(spans))
+    low = max(0, start - draw.randrange(around))
+    return replace(row, text=row.text[low : end + draw.randrange(around)])

@@ -1,0 +1,135 @@
+"""Fits the text encoder. Resumable: `python -m lockgate_models.train.fit --data DIR --base DIR --out DIR`.
+
+A run draws from the mixture until its steps are done, saves a checkpoint every so often, and goes on from the last one
+when it is started again with the same folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
+from lockgate_models.train.base import packaged_base
+from lockgate_models.train.batches import IGNORED, Batch, Drawer
+from lockgate_models.train.families import read_families
+from lockgate_models.train.network import TextEncoder
+from lockgate_models.train.rows import read_sources
+
+_SMOOTH = 0.02
+
+
+def loss_of(labels: Tensor, names: Tensor, batch: Batch) -> Tensor:
+    """Mean over what is known: independent labels by binary, exclusive ones by categorical cross entropy, names by token."""
+    total = labels.new_zeros(())
+    at = 0
+    for family, members in FAMILIES.items():
+        logits = labels[:, at : at + len(members)].float()
+        target = batch.target[:, at : at + len(members)]
+        known = batch.known[:, at : at + len(members)]
+        at += len(members)
+        if family in EXCLUSIVE:
+            rows = known[:, 0] > 0
+            if rows.any():
+                lost = nn.functional.cross_entropy(logits[rows], target[rows].argmax(-1), reduction="none")
+                total = total + (lost * known[rows, 0]).sum() / len(known)
+        elif (known > 0).any():
+            soft = target * (1 - _SMOOTH) + _SMOOTH / 2
+            lost = nn.functional.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+            each = (lost * known).sum(-1) / known.gt(0).sum(-1).clamp(min=1) ** 0.5
+            total = total + each.sum() / len(known)
+    if (batch.tags != IGNORED).any():
+        lost = nn.functional.cross_entropy(
+            names.float().flatten(0, 1), batch.tags.flatten(), ignore_index=IGNORED, reduction="mean"
+        )
+        share = (batch.tags != IGNORED).any(1).float().mean()
+        total = total + lost * share
+    return total
+
+
+def rate(step: int, steps: int, warm: int) -> float:
+    """The learning rate's factor: up in `warm` steps, then down to nothing by a cosine."""
+    if step < warm:
+        return step / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def fit(given: argparse.Namespace) -> None:
+    torch.manual_seed(given.seed)
+    torch.set_num_threads(given.threads)
+    given.out.mkdir(parents=True, exist_ok=True)
+    base_folder = given.base or packaged_base()
+    tokenizer = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    rows = [*(read_sources(given.data) if given.data is not None else ()), *read_families(given.own)]
+    rows = [row for row in rows if row.split == "train"]
+    print(f"{len(rows)} rows", flush=True)
+    model = TextEncoder(base_folder)
+    model.freeze_embeddings(True)
+    model.train()
+    heads = list(model.heads.parameters())
+    body = [p for p in model.encoder.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(
+        [{"params": body, "lr": given.rate}, {"params": heads, "lr": given.rate * 5}], weight_decay=0.01, fused=True
+    )
+    bases = [group["lr"] for group in optimiser.param_groups]
+    step = 0
+    checkpoint = given.out / "checkpoint.pt"
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        step = saved["step"]
+    drawer = Drawer(rows, tokenizer, longest=given.longest, seed=given.seed + step)
+    begin, seen, running = time.time(), 0, 0.0
+    for batch in drawer.batches(given.budget):
+        if step >= given.steps:
+            break
+        for group, base in zip(optimiser.param_groups, bases, strict=True):
+            group["lr"] = base * rate(step, given.steps, given.warm)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=given.bf16):
+            labels, names, _ = model(batch.ids, batch.mask)
+        lost = loss_of(labels, names, batch)
+        optimiser.zero_grad(set_to_none=True)
+        lost.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        seen += len(batch.ids)
+        running = 0.98 * running + 0.02 * lost.item() if running else lost.item()
+        if step % 10 == 0:
+            pace = seen / (time.time() - begin)
+            print(f"step {step}/{given.steps} loss {running:.4f} {pace:.1f} texts/s", flush=True)
+        if step % given.save == 0 or step == given.steps:
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, checkpoint)
+    (given.out / "labels.json").write_text(json.dumps(LABELS))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="labelled rows of others; without it, our families alone")
+    parser.add_argument("--own", type=Path, required=True, help="our families")
+    parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--warm", type=int, default=150)
+    parser.add_argument("--budget", type=int, default=2560, help="padded tokens a step")
+    parser.add_argument("--longest", type=int, default=128)
+    parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--save", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bf16", action="store_true")
+    fit(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""The network: one small encoder, one attention pooling a family, one linear layer a family; a token head for names.
+
+Shapes: B texts, T tokens, H = 384 wide. All outputs are logits but the embedding.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from lockgate_models.labels import FAMILIES, LABELS, TAGS
+
+
+class Heads(nn.Module):
+    """What stands on the encoder. Each family reads the text with weights of its own: an attack is a sentence somewhere,
+    a tone is everywhere."""
+
+    def __init__(self, width: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.look = nn.Linear(width, len(FAMILIES))
+        self.say = nn.ModuleDict({name: nn.Linear(2 * width, len(labels)) for name, labels in FAMILIES.items()})
+        self.names = nn.Linear(width, len(TAGS))
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Hidden (B, T, H), mask (B, T) → labels (B, len(LABELS)), names (B, T, len(TAGS)), embedding (B, H)."""
+        seen = mask.to(hidden.dtype).unsqueeze(-1)
+        mean = (hidden * seen).sum(1) / seen.sum(1).clamp(min=1.0)
+        wide = self.drop(hidden)
+        attention = self.look(wide).masked_fill(mask.unsqueeze(-1) == 0, -30000.0).softmax(dim=1)  # (B, T, F)
+        pooled = torch.matmul(attention.transpose(1, 2), wide)  # (B, F, H)
+        said = [layer(torch.cat([pooled[:, i], wide[:, 0]], dim=-1)) for i, layer in enumerate(self.say.values())]
+        return torch.cat(said, dim=-1), self.names(wide), mean
+
+
+class TextEncoder(nn.Module):
+    """The encoder with its heads."""
+
+    def __init__(self, base: Path | str, *, attention: str = "sdpa") -> None:
+        super().__init__()
+        self.encoder = AutoModel.from_pretrained(str(base), add_pooling_layer=False, attn_implementation=attention)
+        self.heads = Heads(self.encoder.config.hidden_size)
+        assert len(LABELS) == sum(layer.out_features for layer in self.heads.say.values())
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        said: tuple[Tensor, Tensor, Tensor] = self.heads(hidden, attention_mask)
+        return said
+
+    def freeze_embeddings(self, frozen: bool) -> None:
+        for parameter in self.encoder.embeddings.parameters():
+            parameter.requires_grad_(not frozen)

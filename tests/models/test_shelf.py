@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import asyncio
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from lockgate_models import shelf
+from lockgate_models.errors import DeviceError, ManifestError
+from tiny_model import write_model
+
+
+def test_a_model_is_found_by_name_or_path_and_the_nearest_wins(tmp_path: Path) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    write_model(near / "tiny")
+    write_model(far / "tiny")
+    write_model(far / "other")
+    assert [path.parent.name for path in shelf.models([near, far])] == ["near", "far"]
+    assert shelf.find("tiny", [near, far]) == near / "tiny"
+    assert shelf.find(str(far / "other"), []) == far / "other"
+    with pytest.raises(ManifestError, match=r"there is no model 'tny'; there are: other, tiny"):
+        shelf.find("tny", [near, far])
+    with pytest.raises(ManifestError, match="there are: none"):
+        shelf.find("tiny", [tmp_path / "nowhere"])
+
+
+def test_models_lie_beside_the_sources() -> None:
+    first = shelf.folders([Path("mine")])
+    assert first[0] == Path("mine")
+    assert (first[1] / "lockgate_models").is_dir()
+
+
+def test_a_loaded_model_answers(tmp_path: Path) -> None:
+    classifier = shelf.load(write_model(tmp_path))
+    (found,) = asyncio.run(classifier.scores(["attack"]))
+    assert found.labels["injection"] > classifier.manifest.thresholds["injection"].at
+    classifier.close()
+
+
+def test_a_tampered_file_refuses_to_load(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    with (tmp_path / "int8.onnx").open("r+b") as stream:
+        stream.seek(100)
+        stream.write(b"\0")
+    with pytest.raises(ManifestError, match="another SHA-256"):
+        shelf.load(tmp_path)
+
+
+def test_a_precision_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="has no fp16 file"):
+        shelf.load(write_model(tmp_path), shelf.Options(precision="fp16"))
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_cpu_stands_in_for_a_gpu_only_where_the_manifest_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed: bool
+) -> None:
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    folder = write_model(tmp_path, cpu_instead_of_gpu=allowed)
+    if allowed:
+        shelf.load(folder, shelf.Options(device="gpu")).close()
+    else:
+        with pytest.raises(DeviceError):
+            shelf.load(folder, shelf.Options(device="gpu"))
+
+
+def test_both_runtimes_at_once_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "distribution", lambda name: name)
+    with pytest.raises(DeviceError, match="both installed; uninstall both"):
+        shelf.load(write_model(tmp_path))

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.train
+
+
+def test_shapes_and_that_padding_counts_for_nothing(base: Path) -> None:
+    import torch
+
+    from lockgate_models.labels import LABELS, TAGS
+    from lockgate_models.train.network import TextEncoder
+
+    model = TextEncoder(base).eval()
+    ids = torch.tensor([[2, 4, 5, 3]])
+    padded = torch.tensor([[2, 4, 5, 3, 0, 0, 0]])
+    with torch.no_grad():
+        labels, names, embedding = model(ids, torch.ones_like(ids))
+        others = model(padded, (padded > 0).long())
+    assert labels.shape == (1, len(LABELS))
+    assert names.shape == (1, 4, len(TAGS))
+    torch.testing.assert_close(others[0], labels)
+    torch.testing.assert_close(others[1][:, :4], names)
+    torch.testing.assert_close(others[2], embedding)
+
+
+def test_frozen_embeddings_do_not_learn(base: Path) -> None:
+    from lockgate_models.train.network import TextEncoder
+
+    model = TextEncoder(base)
+    model.freeze_embeddings(True)
+    assert not any(p.requires_grad for p in model.encoder.embeddings.parameters())
+    assert all(p.requires_grad for p in model.heads.parameters())
+    model.freeze_embeddings(False)
+    assert all(p.requires_grad for p in model.parameters())
