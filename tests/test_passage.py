@@ -173,3 +173,13 @@ async def test_streamed_texts_are_marked_as_whole_ones_are() -> None:
         stream.feed(0, TEXT, "text", piece)
     assert stream.marks() == {TEXT: marker.mark("one tw\ud83do")}
     assert passage_of(plan_of({"id": "r", "then": "record"})).stream().marks() == {}
+
+
+async def test_many_channels_are_not_gone_through_for_each_piece() -> None:
+    stream = passage_of(plan_of({"id": "r", "then": {"rewrite": "mask"}})).stream()
+    channels = [f"/choices/0/message/tool_calls/{number}/function/arguments" for number in range(40)]
+    for channel in channels:
+        stream.feed(0, channel, "tool_call", "so sec")
+        assert len(stream._silent.get(0, ())) <= 4
+    assert [stream.gate(channel).held for channel in channels] == [0] * 36 + [3] * 4
+    assert not stream._waiting

@@ -138,11 +138,11 @@ class Stream:
         self.verdicts: dict[int, Verdict] = {}
         self.most_held = 0
         self._tripped = False
+        self._waiting: dict[Gate, None] = {}  # gates that have windows due
         self._turns: dict[Gate, str] = {}
         self._several = False  # a choice speaks in more than one channel
-        self._silent: dict[
-            Gate, int
-        ] = {}  # gates that hold text, and how often others of their choice have spoken since
+        # Choice → its gates that hold text, each with how often others of the choice have spoken since it did.
+        self._silent: dict[int, dict[Gate, int]] = {}
         self._owed = False  # a gate that was given up has something to settle
 
     @property
@@ -164,8 +164,21 @@ class Stream:
         due = self.more(gate, text)
         if whole:
             gate.end_piece()
-            due = gate.unsettled
+            due = self._is_due(gate)
         return due
+
+    def flush(self, gate: Gate) -> bool:
+        """A channel has ended. True: `settle()` is due, or nothing more may leave."""
+        gate.flush()
+        return self._is_due(gate)
+
+    def _is_due(self, gate: Gate) -> bool:
+        if not gate.unsettled:
+            return False
+        if gate.waits:
+            self._waiting[gate] = None
+        self._tripped = self._tripped or gate.stopped
+        return True
 
     def more(self, gate: Gate, text: str) -> bool:
         """More text of a gate that is open. True: `settle()` is due, or nothing more may leave."""
@@ -181,9 +194,7 @@ class Stream:
         if self._several:
             self._attend(gate)
         if gate.unsettled:
-            if gate.stopped:
-                self._tripped = True
-            return True
+            return self._is_due(gate)
         if self._owed:
             self._owed = False
             return True
@@ -191,24 +202,26 @@ class Stream:
 
     def _attend(self, gate: Gate) -> None:
         """`gate` has spoken. Another channel of its choice that holds text, and has fallen silent, keeps it waiting."""
-        silent = self._silent
+        silent = self._silent.setdefault(gate.choice or 0, {})
         silent.pop(gate, None)
         turn = self._turns[gate]
-        if not turn:
-            return
-        for other in self._of(gate.choice or 0):
-            if other.cleared < other.length and self._turns[other] != turn:
-                silent[other] = count = silent.get(other, 0) + 1
-                if count > _PATIENCE:
+        if turn:
+            for other, count in list(silent.items()):
+                if other.cleared == other.length:
                     del silent[other]
-                    self.give_up(other)
+                elif self._turns[other] != turn:
+                    silent[other] = count + 1
+                    if count == _PATIENCE:
+                        del silent[other]
+                        self.give_up(other)
+        if gate.cleared < gate.length:
+            silent[gate] = 0
 
     def give_up(self, gate: Gate, *, overflow: bool = False) -> None:
         """Nobody waits for the end of what this gate holds; see there."""
         gate.give_up(overflow=overflow)
-        if gate.unsettled:
+        if self._is_due(gate):
             self._owed = True
-            self._tripped = self._tripped or gate.stopped
 
     def skip(self, skipped: Mapping[str, str], unknown: Sequence[str]) -> None:
         """What an event held that is not read."""
@@ -225,7 +238,8 @@ class Stream:
 
     async def settle(self) -> None:
         """Have every window that is due looked at."""
-        await self._settle([gate for gate in self._gates.values() if gate.waits])
+        waiting, self._waiting = self._waiting, {}
+        await self._settle(list(waiting))
 
     async def _settle(self, gates: Sequence[Gate]) -> None:
         for gate in gates:
@@ -235,8 +249,7 @@ class Stream:
                     due, gate.where, gate.choice, segment, self._passage.exchange, deadline=self._plan.deadline
                 )
                 gate.settle(due, *answer)
-                if gate.stopped:
-                    self._tripped = True
+            self._is_due(gate)
 
     def acts_on(self, channel: str, kind: Kind) -> bool:
         """Whether a rule may stop or change such a text."""
@@ -274,13 +287,14 @@ class Stream:
             self._plan, "completion", self._side.rules, results, self._passage.exchange,
             choice=choice, unknown=_concerning(choice, self._unknown),
         )  # fmt: skip
+        passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
         for gate in gates:
             look = self._side.look("assistant", self._segments[gate.where].kind)
             if look is None:
                 verdict.coverage.skipped[gate.where] = NOT_ADMITTED
             else:
                 verdict.coverage.scanned[gate.where] = look.names
-            if not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice)):
+            if passes:
                 gate.release_held(verdict.edits)
         self.verdicts[choice] = verdict
         return verdict
@@ -311,7 +325,10 @@ class Stream:
         mine = self._by_choice.setdefault(choice, [])
         mine.append(gate)
         self._turns[gate] = _turn_of(channel, kind)
-        self._several = self._several or len(mine) > 1
+        if len(mine) > 1:
+            self._several = True
+            if len(mine) == 2 and mine[0].cleared < mine[0].length:
+                self._silent.setdefault(choice, {})[mine[0]] = 0
         self._gates[channel] = gate
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
         return gate

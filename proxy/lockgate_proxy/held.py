@@ -12,6 +12,9 @@ from lockgate.wire.lens import Delta
 from lockgate.wire.splice import splice
 from lockgate_proxy.sse import Event, rebuild
 
+LEAST = 256
+"""Bytes that the shortest event is counted for while it waits: what is kept of it beside its own."""
+
 
 class Part:
     """A text of an event: [start, end) of its gate's channel. `where` and `drop` are as a delta's."""
@@ -38,6 +41,16 @@ class Held:
         self.parts = parts if parts is not None else []
         self.ends: Sequence[int] = ()
         self.unread = unread
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes while it waits."""
+        return max(len(self.event.raw), LEAST)
+
+    @property
+    def blocker(self) -> Gate | None:
+        """The first gate that has yet to clear a text of it."""
+        return next((part.gate for part in self.parts if part.gate.cleared < part.end), None)
 
     def replace(self, values: Mapping[str, bytes]) -> None:
         """Put other JSON texts in the place of the values at some pointers."""

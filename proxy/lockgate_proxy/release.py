@@ -16,7 +16,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from lockgate.errors import WireError
-from lockgate.gate import Gate
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
 from lockgate.wire.chat_stream import flag_chunk, refusal_chunk
@@ -126,7 +125,7 @@ class Release:
             self._pending = Taken(held, [], due=True)
             return None
         self._queue.append(held)
-        self._size += len(raw)
+        self._size += held.size
         return self._bounded(self._pop())
 
     @property
@@ -224,8 +223,7 @@ class Release:
                 taken.due = True
             gate = stream.gate(delta.channel)
             if document is None:
-                gate.flush()
-                taken.due = taken.due or gate.waits
+                taken.due = stream.flush(gate) or taken.due
             held.parts.append(part_of(gate, delta))
         if len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
             self._spellings.learn(event, reading, held.parts[0].gate)
@@ -285,7 +283,7 @@ class Release:
         self._refused.add(choice)
         self._ending.discard(choice)
         self._queue = deque(held for held in self._queue if held.strip({choice}))
-        self._size = sum(len(held.event.raw) for held in self._queue)
+        self._size = sum(held.size for held in self._queue)
         note = {**self._note, "action": "refuse", "rules": verdict.applied}
         if flags := self._flags(verdict):
             note["flags"] = [flag.public() for flag in flags]
@@ -294,15 +292,17 @@ class Release:
 
     def _flag(self, choice: int, verdict: Verdict) -> None:
         """The flags of a choice that has ended stand right before the event that ends it."""
-        place = next((i for i, held in enumerate(self._queue) if choice in held.ends), len(self._queue))
+        place = len(self._queue)
+        if choice in self._ending:
+            place = next((i for i, held in enumerate(self._queue) if choice in held.ends), place)
         if place < len(self._queue):
             held = self._queue[place]
             held.ends = [other for other in held.ends if other != choice]
         if flags := self._flags(verdict):
             note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
-            own = data_event(flag_chunk(self._seen, choice, flags, note))
-            self._queue.insert(place, Held(Event(own, None)))
-            self._size += len(own)
+            own = Held(Event(data_event(flag_chunk(self._seen, choice, flags, note)), None))
+            self._queue.insert(place, own)
+            self._size += own.size
 
     def _flags(self, verdict: Verdict) -> list[Flag]:
         flags = [*self._prompt_flags, *verdict.flags]
@@ -330,7 +330,7 @@ class Release:
         if not held.parts and not held.ends and not self._queue:
             return [held.event.raw]
         self._queue.append(held)
-        self._size += len(held.event.raw)
+        self._size += held.size
         if held.ends:
             self._ending.update(held.ends)
         return self._pop()
@@ -359,11 +359,9 @@ class Release:
                 if part.gate.cleared < part.end:
                     return out
             queue.popleft()
-            self._size -= len(held.event.raw)
+            self._size -= held.size
             out.append(held.leave())
         return out
-
-    # Too much waits.
 
     def _bounded(self, out: list[bytes]) -> list[bytes] | None:
         if self._size <= self._limit:
@@ -373,25 +371,26 @@ class Release:
         return None
 
     async def _relieve(self) -> list[bytes]:
-        """What the first events wait for is given up, one gate after another."""
+        """What the first events wait for is given up: one gate after another; a finish is taken for one."""
         out, self._ready = self._ready or [], None
         before = len(self._refused)
-        while self._size > self._limit and not self._over() and (gate := self._blocking()) is not None:
+        while self._size > self._limit and not self._over() and self._queue:
+            first = self._queue[0]
+            gate = first.blocker
+            if first.ends and len(self._queue) > 1:
+                out.extend(await self._end(first.ends))
+                continue
+            if first.ends or gate is None:
+                break
             self._stream.give_up(gate, overflow=True)
             await self._stream.settle()
             if self._stream.tripped:
                 out.extend(await self._judge())
             out.extend(self._pop())
-            if self._blocking() is gate:
+            if self._queue and self._queue[0].blocker is gate:
                 break
         self._smooth = self._is_smooth()
         return [*out, *self._close()] if len(self._refused) > before and not self._over() else out
 
     def _is_smooth(self) -> bool:
         return not (self._ending or self._ended or self._stream.tripped or self._over())
-
-    def _blocking(self) -> Gate | None:
-        """The gate that the first event waits for; None if it is not for a gate that it waits."""
-        if not self._queue or self._queue[0].ends:
-            return None
-        return next((part.gate for part in self._queue[0].parts if part.gate.cleared < part.end), None)

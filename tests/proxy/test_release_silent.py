@@ -10,7 +10,8 @@ from lockgate.exchange import Exchange
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.wire.chat import ChatLens
-from lockgate_proxy.release import Release
+from lockgate_proxy.held import LEAST
+from lockgate_proxy.release import WITHHELD, Release
 from lockgate_proxy.sse import Splitter
 from playbook import ENDS, LET_GO, Player, failed, flagged, got, refused, says
 from saying import DONE, arguments, choice, chunk, finish, patterns, plan_of, rule, said, text, words
@@ -122,7 +123,7 @@ async def bounded(plan: Plan, limit: int, *events: bytes) -> tuple[list[bytes], 
 async def test_more_bytes_wait_than_may() -> None:
     waits = text("so sk-ab")
     others = [text("on ", 1) for _ in range(4)]
-    limit = len(waits) + sum(map(len, others[:3]))
+    limit = 4 * LEAST
     out, release = await bounded(KEYS, limit, waits, *others[:3])
     assert out == []
     out, release = await bounded(KEYS, limit, waits, *others)
@@ -138,7 +139,7 @@ async def test_more_bytes_wait_than_may() -> None:
 async def test_more_bytes_wait_for_the_verdict_on_the_whole_than_may(on_error: str) -> None:
     twice = rule("twice", words("plugh"), "refuse", when="words.count > 1", stream="hold", on_error=on_error)
     events = [text("a ") for _ in range(9)]
-    out, release = await bounded(plan_of(twice), 8 * len(events[0]), *events)
+    out, release = await bounded(plan_of(twice), 8 * LEAST, *events)
     if on_error == "refuse":
         assert (out, release.failed is not None) == ([], True)
     else:
@@ -150,3 +151,16 @@ async def test_a_choice_that_ends_waits_for_no_gate() -> None:
     out, release = await bounded(KEYS, 0, both)
     assert (out, release.finished) == ([], False)
     assert await release.end() == [both]
+
+
+async def test_what_waits_behind_a_finish_is_bounded_as_well() -> None:
+    end, idle = finish(), b": idle\n\n"
+    out, release = await bounded(KEYS, 4 * LEAST, text("a "), end, *[idle] * 3)
+    assert out == [text("a ")]
+    out, release = await bounded(KEYS, 4 * LEAST, text("a "), end, *[idle] * 4)
+    assert out == [text("a "), end, *[idle] * 4]
+    assert not release.finished
+    # It was taken for the end: what its choice says after that came too late.
+    out, release = await bounded(KEYS, 4 * LEAST, text("a "), end, *[idle] * 4, text("sk-abcd1234 "), DONE)
+    assert out == [text("a "), end, *[idle] * 4, DONE]
+    assert WITHHELD in release._stream.close().coverage.skipped.values()
