@@ -64,7 +64,7 @@ class AiohttpAnswer:
         content = self._content
         loop = asyncio.get_running_loop()
         clock = loop.time
-        tapped = take is not None and can_tap()
+        tapped = take is not None and can_tap() and not content.is_eof()  # where all has come, nothing is waited for
         try:
             if not content.is_eof():
                 self._watch()

@@ -16,6 +16,7 @@ from lockgate.wire.edit import edit_document
 from lockgate.wire.lens import RequestReading
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
+from lockgate_proxy.forward import BODILESS
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
@@ -109,7 +110,10 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
     try:
         kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()
         with context.tracing.span(ANSWER) as span:
-            if kind == _EVENT_STREAM or (kind in _NAMELESS and visit.passage.exchange.stream and answer.status < 300):
+            streams = kind == _EVENT_STREAM or (
+                kind in _NAMELESS and visit.passage.exchange.stream and answer.status < 300
+            )
+            if streams and answer.status not in BODILESS:
                 await answer_stream(visit, answer, verdict)
             else:
                 await answer_plain(visit, answer, verdict)

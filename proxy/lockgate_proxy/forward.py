@@ -14,7 +14,7 @@ from lockgate_proxy.headers import answer_headers, request_headers, value_of
 from lockgate_proxy.upstream import Answer, UpstreamError
 from lockgate_proxy.visit import Context, Visit, remember, report
 
-_BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a body that follows
+BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a body that follows
 
 
 async def handle_unguarded(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
@@ -91,7 +91,7 @@ async def _body(receive: Receive, limit: int) -> AsyncIterator[bytes]:
 async def _answer(visit: Visit, scope: Scope, answer: Answer) -> None:
     visit.status = answer.status
     visit.started = True
-    length = answer.status not in _BODILESS
+    length = answer.status not in BODILESS
     headers = [
         *answer_headers(answer.headers, length=length),
         (b"x-lockgate-id", visit.id.encode()),

@@ -51,8 +51,9 @@ class Event:
 
     @property
     def done(self) -> bool:
-        """Whether this is the `[DONE]` that ends a stream: clients stop at any data that starts so."""
-        return self.data is not None and self.data.startswith(b"[DONE]")
+        """Whether this is the `[DONE]` that ends a stream. With more behind it, it is a text like any other: clients
+        stop there, but it would leave unseen."""
+        return self.data is not None and self.data.startswith(b"[DONE]") and self.data.rstrip() == b"[DONE]"
 
     @property
     def has_more(self) -> bool:

@@ -128,8 +128,10 @@ def test_a_character_split_over_chunks_stays_whole() -> None:
 def test_done_and_names() -> None:
     (event,), _ = split([DONE])
     assert event.done
-    (event,), _ = split([b"data: [DONE] and more\n\n"])
+    (event,), _ = split([b"data: [DONE] \n\n"])
     assert event.done
+    (event,), _ = split([b"data: [DONE] and more\n\n"])
+    assert not event.done
     (event,), _ = split([b"event: error\ndata: {}\n\n"])
     assert not event.done
     assert event.name == b"error"

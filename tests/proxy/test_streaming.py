@@ -222,6 +222,20 @@ class TestForm:
         assert reply.body == text("[KEY] ") + DONE
         assert reply.header("content-type") == kind.decode()
 
+    @pytest.mark.parametrize("line", [b"204 No Content", b"304 Not Modified"])
+    async def test_a_stream_without_a_body(self, line: bytes) -> None:
+        answer = b"HTTP/1.1 " + line + b"\r\nContent-Type: text/event-stream\r\n\r\n"
+        async with proxied(REDACT, replying(answer)) as proxy:
+            reply = await proxy.raw(ASK)
+            assert "internal_error" not in proxy.context.counts
+        assert (reply.status, reply.body) == (int(line[:3]), b"")
+
+    async def test_what_stands_behind_done_is_a_text_like_any_other(self) -> None:
+        answer = head() + chunk(text("on ") + b"data: [DONE] sk-abcd1234\n\n") + LAST_CHUNK
+        async with proxied(REDACT, replying(answer)) as proxy:
+            reply = await proxy.raw(ASK)
+        assert b"sk-abcd1234" not in reply.body
+
     @pytest.mark.parametrize("headers", [(b"Content-Type: text/plain",), (b"X-A: b",)])
     async def test_a_stream_that_is_not_called_one(self, headers: tuple[bytes, ...]) -> None:
         answer = [head(*headers), chunk(text("the sk-ab")), chunk(text("cd1234 ") + DONE), LAST_CHUNK]
