@@ -133,7 +133,7 @@ def _top_level_end(label: re.Match[str], last: int) -> int:
 
 # Payment cards
 
-_CARD = ESCAPE + r"[0-9](?:[ .\-/_\t\n]{0,3}[0-9]){11,60}"
+_CARD = ESCAPE + r"[0-9](?:[ .\-/_+\t\n]{0,3}[0-9]){11,60}"  # + is a space in a form's fields
 _GROUP = re.compile(r"[0-9]+")
 _CARD_SHAPES = frozenset({
     (4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 4, 1), (4, 4, 4, 1), (4, 4, 5),
@@ -235,7 +235,7 @@ def _digits(text: str) -> str:
 
 _IPV4 = (
     ESCAPE + r"(?:(?:version|release|build|ver|rev|v)[ .:=]{0,2}|ffff:)?"
-    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,15}(?:\.[0-9]|[+_][a-z0-9]|-[a-z])?"
+    r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,15}(?:\.[0-9]|[+_][a-z0-9]|-[a-z]|/[0-9]{1,2})?"
 )
 _IPV6 = r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{0,36}(?:\.[0-9]{1,3}){0,3}"
 _QUAD = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}")
@@ -251,10 +251,23 @@ def _ipv4(text: str, start: int, end: int) -> Spans:
     if (first > opened) != glued:
         # "version 1.2.3.4", an IPv6 address's end, or the end of a longer word. "server 10.0.0.1" only looks like it.
         return ()
+    slash = text.find("/", first, end)
+    if slash >= 0:
+        if closed(text, end) and _network(text[first:end]):
+            return ()
+        end = slash
     # With one part more, or a suffix, it is a version.
     if not _QUAD.fullmatch(text, first, end) or not closed(text, end):
         return ()
     return ((first, end),) if _personal_ipv4(text[first:end]) else ()
+
+
+def _network(text: str) -> bool:
+    """Whether it is a block of many addresses, as 10.20.0.0/16 is and 10.20.0.7/16 is not."""
+    try:
+        return ipaddress.IPv4Network(text).prefixlen < 31
+    except ValueError:
+        return False
 
 
 def _personal_ipv4(text: str) -> bool:

@@ -66,7 +66,7 @@ _DATE = (
     r"[0-9]{1,2}[\-/. ]{1,2}[0-9]{1,2}[\-/. ]{1,2}(?:(?:19|20)[0-9]{2}|[0-9]{2})|"
     rf"[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?[ \-/]{{1,2}}(?:de |of )?{_MONTH}\.?,?[ \-/]{{1,2}}(?:de |del )?(?:19|20)[0-9]{{2}}|"
     rf"{_MONTH}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)[0-9]{{2}}|"
-    r"(?:19|20)[0-9]{2} ?年 ?[0-9]{1,2} ?月 ?[0-9]{1,2} ?日|(?:19|20)[0-9]{2} ?년 ?[0-9]{1,2} ?월 ?[0-9]{1,2} ?일)"
+    r"(?:明治|大正|昭和|平成|令和) ?[0-9]{1,2} ?年 ?[0-9]{1,2} ?月 ?[0-9]{1,2} ?日|(?:19|20)[0-9]{2} ?年 ?[0-9]{1,2} ?月 ?[0-9]{1,2} ?日|(?:19|20)[0-9]{2} ?년 ?[0-9]{1,2} ?월 ?[0-9]{1,2} ?일)"
 )
 
 
@@ -87,9 +87,9 @@ CONTEXTS: tuple[Context, ...] = (
     Context("PASSPORT", "pass?port|passeport|reisepass|(?:reise)?pass-?(?:nummer|nr)|pasaporte|passaporto|passaporte|paspoort|паспорт|护照|護照|パスポート|旅券|여권", r"[A-Z]{0,3}[ \-]?[0-9][A-Z0-9]{4,8}", _digits(5), 0.8),
     Context("DRIVER_LICENSE", r"driver'?s?[ \-]licen[cs]e|driving licen[cs]e|dl|fuhrerschein|permis de conduire|carnet de conducir|licencia de conducir|patente di guida|carta de conducao|rijbewijs|водительское удостоверение|运转免许证|運転免許証", r"[A-Z0-9][A-Z0-9\-]{5,20}", _digits(5), 0.7),
     Context("LICENSE_PLATE", r"licen[cs]e plate|number plate|plate|vehicle registration|kennzeichen|plaque d'immatriculation|immatriculation|matricula|targa|kenteken", r"(?:[A-Z]{1,3}[ \-]{0,2}(?:[A-Z]{1,2} )?[0-9]{1,4}(?:[ \-]?[A-Z]{1,3})?|[0-9]{1,4}[ \-]?[A-Z]{2,3}(?:[ \-]?[0-9]{1,3})?)", plate, 0.6),
-    Context("DATE_OF_BIRTH", r"date of birth|d\.?o\.?b|birth ?date|birth_date|birthday|born(?: on)?|geboren(?: am)?|geburtsdatum|geb\.?|nee? le|date de naissance|fecha de nacimiento|nacid[oa] el|nascut[oa]? il|data di nascita|nat[oa] il|data de nascimento|nascid[oa] em|geboortedatum|fodselsdato|fodelsedatum|data urodzenia|дата рождения|родил(?:ся|ась)|出生日期|生年月日|생년월일", _DATE, birthday, 0.8),
+    Context("DATE_OF_BIRTH", r"date of birth|d\.?o\.?b|birth ?date|birth_date|birthday|born(?: on)?|geboren(?: am)?|geburtsdatum|geb\.?|nee? le|date de naissance|fecha de nacimiento|nacid[oa] el|nascut[oa]? il|data di nascita|nat[oa] il|data de nascimento|nascid[oa] em|geboortedatum|fodselsdato|fodelsedatum|data urodzenia|urodzon[ya]|ur\.|fodt|fodd|syntynyt|syntymaaika|narozen[aiy]?|datum narozeni|szuletett|szuletesi datum|nascuta? (?:pe|la)|data nasterii|dogum tarihi|дата рождения|дата народження|родил(?:ся|ась)|народи(?:вся|лася)|ημερομηνια γεννησης|תאריך לידה|تاريخ الميلاد|जन्म तिथि|วันเกิด|ngay sinh|tanggal lahir|出生日期|出生年月日|生年月日|생년월일", _DATE, birthday, 0.8),
     Context("MEDICAL_RECORD_NUMBER", r"mrn|medical record|patient (?:id|identifier|no|number)|chart (?:no|number)|hospital (?:id|no|number)|patientennummer|numero de dossier(?: medical)?|historia clinica|cartella clinica|病历号|カルテ番号", r"[A-Z]{0,4}[\-]?[0-9][A-Z0-9\-]{3,14}", _digits(5), 0.8),
-    Context("HEALTH_INSURANCE_NUMBER", r"health insurance|insurance (?:id|member|policy)|member id|krankenversicherten?-?(?:nummer|nr)|versichertennummer|krankenkasse|carte vitale|tarjeta sanitaria|tessera sanitaria|health card", r"[A-Z]{0,4}[ \-]?[0-9][A-Z0-9\-]{5,16}", _digits(6), 0.7),
+    Context("HEALTH_INSURANCE_NUMBER", r"health insurance|insurance (?:id|member|policy)|member id|krankenversicher(?:ten?|ungs)-?(?:nummer|nr)|versicherten-?(?:nummer|nr)|kvnr|krankenkasse|carte vitale|tarjeta sanitaria|tessera sanitaria|health card", r"[A-Z]{0,4}[ \-]?[0-9][A-Z0-9\-]{5,16}", _digits(6), 0.7),
     Context("BANK_ACCOUNT", r"(?:bank )?account|acct|a/c|acc|konto|kontonummer|numero de compte|compte bancaire|cuenta(?: bancaria)?|conto corrente|conta(?: corrente)?|rekening(?:nummer)?|счет|账号|账户|口座番号|계좌번호", r"[0-9](?:[ \-]?[0-9]){6,16}", _digits(7), 0.6),
     Context("UK_SORT_CODE", r"sort[ \-]?code", r"[0-9]{2}[ \-]?[0-9]{2}[ \-]?[0-9]{2}", _digits(6), 0.9),
 )  # fmt: skip

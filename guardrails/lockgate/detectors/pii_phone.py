@@ -243,7 +243,7 @@ def _national(run: _Run, left: int, region: str) -> tuple[int, bool]:
 
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
     trunk = (metadata.national_prefix if metadata else None) or ""
-    if run.gaps[left] in _JOINTS or (run.written(left, left) == "0" and run.gaps[left + 1] == "."):
+    if run.gaps[left] in _JOINTS or (run.written(left, left) == "0" and run.gaps[left + 1] in {".", "-"}):
         return -1, False
     for right in _windows(run, left, 7, 13):
         if right - left >= _MOST_GROUPS or run.gaps[right + 1] in _JOINTS:

@@ -96,7 +96,7 @@ IDENTITY: tuple[Number, ...] = (
     Number("TH_TNIN", "d-dddd-ddddd-dd-d", world.th_tnin, 0.8, 0.3, "บัตรประชาชน|เลขประจำตัวประชาชน|thai id"),
     Number("TR_TCKN", "ddddddddddd", world.tr_tckn, None, 0.4, "t\\.?c\\.? ?kimlik|tckn|kimlik"),
     Number("TW_ID", "A[1289]dddddddd", world.tw_id, None, 0.6, "身分證|身份證字號|taiwan id"),
-    Number("ZA_ID", "dddddd dddd ddd", world.za_id, 0.6, 0.3, "sa id|south african id|rsa id|identity"),
+    Number("ZA_ID", "dddddd dddd ddd", world.za_id, 0.6, 0.3, "sa id|south african id|rsa id|identity|id (?:number|no)"),
 )  # fmt: skip
 """Numbers that say who a person (AU_ABN, BR_CNPJ: a firm) is."""
 
