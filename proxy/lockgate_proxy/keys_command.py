@@ -23,7 +23,7 @@ def keys_arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--tag", action="append", default=[], dest="key_tags", metavar="TAG", help="repeatable")
     add.add_argument("--policy", dest="key_policy", default="", metavar="PATH", help="judges this key's exchanges")
     shown = actions.add_parser(
-        "list", allow_abbrev=False, help="show the keys, which are not in the file: only their hashes are"
+        "list", allow_abbrev=False, help="show whose keys there are; the keys themselves are not kept"
     )
     shown.add_argument("--json", action="store_true", help="print each as a line of JSON")
     revoke = actions.add_parser("revoke", allow_abbrev=False, help="refuse a key from now on")

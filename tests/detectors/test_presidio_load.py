@@ -148,6 +148,10 @@ async def test_a_spacy_model_finds_names(folder: Path) -> None:
             {"entities": ["EMAIL_ADRESS"]},
             "entities: no recogniser finds 'EMAIL_ADRESS' (did you mean `EMAIL_ADDRESS`?)",
         ),
+        (
+            {"entities": ["PERSON"]},
+            "entities: no recogniser finds 'PERSON' (a language model may: name one as `nlp`)",
+        ),
         ({"languages": ["zz"]}, "languages: there is no language 'zz'"),
         ({"registry": "badges.yaml", "languages": ["fr"]}, "languages: no recogniser speaks 'fr' (known: `de`, `en`)"),
         ({"nlp": {"models": {"en": "en_core_web_none"}}}, "nlp: the spaCy model 'en_core_web_none' is not installed"),

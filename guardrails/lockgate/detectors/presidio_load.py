@@ -204,6 +204,7 @@ def _entities(
     everything = set().union(*known.values())
     for entity in config.entities or ():
         if entity not in everything:
-            raise PolicyError(f"entities: no recogniser finds {entity!r}", hint=suggest(entity, everything))
+            hint = suggest(entity, everything) or ("" if config.nlp else "a language model may: name one as `nlp`")
+            raise PolicyError(f"entities: no recogniser finds {entity!r}", hint=hint)
     wanted = everything if config.entities is None else set(config.entities)
     return {language: sorted(entities & wanted) for language, entities in known.items() if entities & wanted}
