@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from lockgate_proxy import problems
@@ -48,6 +49,7 @@ class Connection(HttpToolsProtocol):
         self._head = 0  # bytes of an unfinished head that came after those with which it began
         self._size = 0  # bytes of the data at hand
         self._too_large = False
+        self._offer = b""  # the head of a request that offers another protocol, less the offer
         self._timer: asyncio.TimerHandle | None = None
         self.gone: Callable[[], None] | None = None
         self._running: RequestResponseCycle | None = None  # the request that is being answered
@@ -108,7 +110,11 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._began = False
         self._size = len(data)
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self._parse(data)
+        except httptools.HttpParserError:
+            self.send_400_response("")
         if self.transport.is_closing():
             self._stop_timer()
         elif self._in_head:
@@ -129,6 +135,28 @@ class Connection(HttpToolsProtocol):
             # A body that goes on behind its answer, or line ends before the next head: the base would wait forever.
             self._start_timer()
 
+    def _parse(self, data: bytes) -> None:
+        """Have the parser read `data`. It stops behind a head that offers another protocol, and would take the body for
+        that protocol's. Nobody has to accept an offer: the request is read as one that makes none."""
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                head, self._offer = self._offer, b""
+                if not head:
+                    return  # CONNECT: what follows is no HTTP
+                data = head + data[offer.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            else:
+                return
+
+    def _without_offer(self) -> bytes:
+        """The head that was read, less its offer."""
+        line = b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        fields = [b"%b: %b" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([line, *fields, b"", b""])
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._used = self._in_head = self._began = True
@@ -143,9 +171,14 @@ class Connection(HttpToolsProtocol):
         ):
             self._too_large = True
             raise _HeadTooLargeError
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offer = self._without_offer()
+            return
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self._offer:
+            return
         super().on_message_complete()
         if not self.pipeline:
             self.flow.resume_reading()  # a connection that is not read from does not tell that it was closed

@@ -109,6 +109,29 @@ async def test_ordinary_requests(client: Client, app: App) -> None:
     assert len(app.seen) == 6
 
 
+OFFER = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n"
+
+
+@pytest.mark.parametrize(
+    ("framing", "said"),
+    [
+        ((b"Content-Length: 3\r\n\r\nabc",), b"3"),
+        ((b"Content-Length: 3\r\n\r\n", b"a", b"bc"), b"3"),
+        ((b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", b"0\r\n\r\n"), b"2"),
+        ((b"\r\n",), b"0"),
+    ],
+)
+async def test_an_offer_of_another_protocol_is_passed_over(
+    client: Client, app: App, framing: tuple[bytes, ...], said: bytes
+) -> None:
+    for _ in range(2):
+        await client.send(POST + OFFER + framing[0], *framing[1:])
+        assert (await client.answer())[2] == said
+    await client.send((POST + OFFER + b"".join(framing)) * 50)
+    assert [(await client.answer())[2] for _ in range(50)] == [said] * 50
+    assert len(app.seen) == 52
+
+
 async def test_pipelined_requests(client: Client, app: App) -> None:
     await client.send((POST + b"Content-Length: 3\r\n\r\nabc") * 5)
     assert [(await client.answer())[2] for _ in range(5)] == [b"3"] * 5
@@ -144,6 +167,8 @@ async def test_a_head_that_is_too_large(client: Client, app: App, parts: list[by
         b"GET /a HTTP/1.1\nHost: x\n\n",  # bare LF
         GET + b"A: b\r\n c\r\n\r\n",  # a folded line
         GET + b"A : b\r\n\r\n",
+        b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+        POST + b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         GET + b"A: b\x00c\r\n\r\n",
         POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
