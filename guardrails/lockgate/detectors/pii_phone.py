@@ -137,9 +137,11 @@ def _run(text: str, start: int, end: int, *, extended: bool = False) -> _Run:
         del groups[-1]
     edges = [(first, first), *groups, (end, end)]
     gaps = [text[a[1] : b[0]] for a, b in pairwise(edges)]
-    # A hyphen on its outside joins a candidate to letters: two groups of a UUID.
-    gaps[0] = gaps[0] or ("-" if text[max(first - 1, 0) : first] == "-" else "")
-    gaps[-1] = gaps[-1] or ("-" if text[end : end + 1] == "-" else "")
+    if groups:
+        # A hyphen on its outside joins a candidate to letters: two groups of a UUID, or a part of a name.
+        low, high = groups[0][0], groups[-1][1]
+        gaps[0] = "-" if text[max(low - 1, 0) : low] == "-" else gaps[0]
+        gaps[-1] = "-" if text[high : high + 1] == "-" else gaps[-1]
     return _Run(text, groups, gaps)
 
 
