@@ -280,6 +280,7 @@ def serve(settings: Settings) -> int:
     except SettingsError:
         ports.close()
         raise
+    ports.main.listen(_BACKLOG)  # before it is said where: who comes at once waits
     _greet(ready, ports.main)
     if running is not None:
         return _run(running, ports.main)
@@ -289,7 +290,6 @@ def serve(settings: Settings) -> int:
     def work(number: int, alive: int) -> int:
         return _run(make_server(ready, ports, number, Shared(alive, tally)), ports.main)
 
-    ports.main.listen(_BACKLOG)
     settle()
     return supervise(settings.workers, work, tally.gone, (ports.main, *ports.admin), settings.drain_timeout)
 
