@@ -129,12 +129,15 @@ class Callers:
             _log.info("the client keys were read again: %d", len(self._ring.keys))
         except LockgateError as error:
             self._fail(error)
+        except Exception as error:  # noqa: BLE001 - no memory, no thread: nothing is wrong with the file
+            self._seen = self._ring.stamp  # it is tried again at the next look
+            self._fail(type(error).__name__)
         finally:
             self._reading = None
 
-    def _fail(self, error: LockgateError) -> None:
+    def _fail(self, why: LockgateError | str) -> None:
         self._context.count("keys_not_read")
-        _log.error("the client keys can't be read again, and the last ones stay in force: %s", error)
+        _log.error("the client keys can't be read again, and the last ones stay in force: %s", why)
 
 
 def presented(headers: Iterable[tuple[bytes, bytes]]) -> Iterator[str]:

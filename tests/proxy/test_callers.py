@@ -300,6 +300,22 @@ class TestChanges:
         away.rename(bench.file)
         assert await callers.context_of(self.headers(text)) is None
 
+    async def test_a_reading_that_failed_for_want_of_something_is_tried_again(
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def no_thread(*_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        text = bench.add()
+        callers, context = self.callers(bench)
+        revoke_key(bench.file, id_of(text) or "")
+        with monkeypatch.context() as broken:
+            broken.setattr(asyncio, "to_thread", no_thread)
+            assert await callers.context_of(self.headers(text)) is not None
+        assert context.counts["keys_not_read"] == 1
+        assert "RuntimeError" in caplog.text
+        assert await callers.context_of(self.headers(text)) is None
+
     async def test_one_that_others_can_read_now_is_not_read_again(self, bench: Bench) -> None:
         text = bench.add()
         callers, context = self.callers(bench)
