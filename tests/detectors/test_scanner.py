@@ -366,6 +366,28 @@ class TestSome:
         assert [m.spec for m in rows.scanner([1]).scan("a secret ").matches] == [1]
 
 
+class TestEndsThatAreKnown:
+    @given(st.lists(st.text("se cret-1é", max_size=8), max_size=40), st.integers(0, 2))
+    def test_they_are_scanned_as_others_are(self, texts: list[str], start: int) -> None:
+        scanner = Scanner(ROWS)
+        for text in texts * 2:
+            if start <= len(text):
+                assert scanner.scan(text, start=start, final=False) == Scanner(ROWS).scan(
+                    text, start=start, final=False
+                )
+
+    def test_only_so_many(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(scanning, "_KNOWN", 3)
+        scanner = Scanner(ROWS)
+        cuts = [[scanner.scan(f"to {word}", final=False).cut for word in ("be", "or", "not", "to", "be")] for _ in "ab"]
+        assert cuts[0] == cuts[1]
+        assert len(scanner._quiet) <= 3
+
+    def test_what_was_found_is_found_again(self) -> None:
+        scanner = Scanner(ROWS)
+        assert scanner.scan("a secret ", final=False).matches == scanner.scan("a secret ", final=False).matches != []
+
+
 def test_context_is_not_scanned_again() -> None:
     scanner = Scanner([PatternSpec("W", r"\bsecret\b")])
     assert scanner.scan("secret secret", start=6).matches == [Match(0, 7, 13)]

@@ -21,7 +21,9 @@ from lockgate.detectors.regex_tree import Alt, At, Capture, Char, Node, Repeat, 
 from lockgate.errors import PatternError
 
 _LOOSE_FROM = 12  # a bounded repeat of more copies than this is unbounded in the loose form
-_LIVE_FROM = 100  # likewise in the live form, where a long repeat only costs memory: what is held is bounded anyway
+_LIVE_FROM = 24
+"""Likewise in the live form: what is held is bounded anyway. The further an automaton counts, the more states it has for
+the ends of texts, until it has no room for all of them; counting less far holds more."""
 _LIVE_FROM_UNICODE = 8  # one of Unicode's classes is some hundred states
 _RE2_REPEAT_LIMIT = 1000
 _OPEN = -1  # in place of a cap: unbounded repeats stay so

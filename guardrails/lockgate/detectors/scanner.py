@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from lockgate.detectors import automaton
 from lockgate.detectors.automaton import Find, Hits, Pattern
@@ -24,6 +23,8 @@ _MEMORY = 48 << 20  # bytes an automaton over all rows may grow to, whatever tex
 _MOST = 4096  # characters at a text's end, more than nearly all rows need
 _REACHES = (300, LONGEST // 2 + 2, LONGEST + 2)
 _LIVE_MEMORY = 64 << 20
+_SHORT, _KNOWN = 24, 4096
+"""Ends of streams of so few characters, and so many of them, are known again where nothing was found in them."""
 _TOGETHER = 100
 """Rows whose unfinished ends are looked for together. At a text's end all of them may be unfinished in every possible
 way: an automaton for many more has no room for its states, and is a hundred times slower without."""
@@ -50,13 +51,6 @@ class Scan:
 
     matches: list[Match]
     cut: int
-
-
-def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
-    """Lists of `size` items; the last may be shorter."""
-    rest = iter(items)
-    while some := list(islice(rest, size)):
-        yield some
 
 
 class _Set:
@@ -130,7 +124,7 @@ class Rows:
                 self._ends[key] = [
                     (reach, Pattern(f"(?:{'|'.join(some)})", _LIVE_MEMORY).match)
                     for reach, alike in forms.items()
-                    for some in batched(alike, _TOGETHER)
+                    for some in (list(alike)[i : i + _TOGETHER] for i in range(0, len(alike), _TOGETHER))
                 ]
             except automaton.error:
                 raise _too_much() from None
@@ -201,6 +195,7 @@ class Scanner:
         self._folded = _Wanted(rows, self.wanted, holds, folded=True)
         self._raw = _Wanted(rows, self.wanted, holds, folded=False)
         self.width = max(self._folded.reach, self._raw.reach)
+        self._quiet: dict[tuple[str, int], int] = {}
 
     def ready(self) -> None:
         """Make what only streams need now, and not at the first of them. Raises PatternError for patterns that
@@ -214,6 +209,17 @@ class Scanner:
         `final` says that the text ends here. If it does not, `cut` is where the finished part ends; it never lies
         inside a match. Raises ScanError.
         """
+        short = not final and len(text) <= _SHORT
+        if short and (cut := self._quiet.get((text, start))) is not None:
+            return Scan([], cut)
+        scan = self._scan(text, start, final=final)
+        if short and not scan.matches:
+            if len(self._quiet) >= _KNOWN:
+                self._quiet.clear()
+            self._quiet[text, start] = scan.cut
+        return scan
+
+    def _scan(self, text: str, start: int, *, final: bool) -> Scan:
         if not final and start <= (stop := begun(text)) < len(text):
             text = text[:stop]
         encoded = plain(text)
