@@ -89,6 +89,7 @@ THIRD_PARTY = {
     },
     "lockgate_proxy": {
         "aiohttp",
+        "httptools",  # what uvicorn reads requests with: for its errors
         "httpx2",  # openai's own client
         "jiter",
         "openai",
