@@ -89,7 +89,7 @@ THIRD_PARTY = {
     },
     "lockgate_proxy": {
         "aiohttp",
-        "httptools",  # what uvicorn reads requests with: for its errors
+        "httptools",  # reads requests, for uvicorn and for us
         "httpx2",  # openai's own client
         "jiter",
         "openai",

@@ -290,7 +290,7 @@ NAMED: tuple[Named, ...] = (
         r"""\b(?:identified\s{1,3}(?:with\s{1,3}\S{1,40}\s{1,3})?by|(?:with|encrypted)\s{1,3}password)\s{1,3}["']([^\s"'`\\;<>]{6,})["']""",
         check.password,
         fixed=False,
-        score=0.8,
+        score=0.6,
     ),
     Named(
         "GENERIC_SECRET",
