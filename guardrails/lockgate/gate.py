@@ -110,6 +110,11 @@ class Gate:
         return self.length - self.cleared
 
     @property
+    def unsure(self) -> int:
+        """Characters that are held because they may be the beginning of a match."""
+        return len(self._acting.pending) if self._acting is not None else 0
+
+    @property
     def stopped(self) -> bool:
         """A rule has refused, or the guard failed and fails closed."""
         return self._stop is not None

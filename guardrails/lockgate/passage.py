@@ -115,6 +115,9 @@ def settled(side: SidePlan, exchange: Exchange) -> Settled:
 
 _PATIENCE = 3
 """How many pieces in other channels of its choice a channel may keep waiting while it is silent itself."""
+_GIVEN_UP = 12
+"""Characters that a silent channel gives up at most: a word's beginning, which is what is held of ordinary prose. More
+than that is likely to be a value, most of which would leave before its end could show it: it waits."""
 
 
 class Stream:
@@ -213,7 +216,8 @@ class Stream:
                     silent[other] = count + 1
                     if count == _PATIENCE:
                         del silent[other]
-                        self.give_up(other)
+                        if other.unsure <= _GIVEN_UP:
+                            self.give_up(other)
         if gate.cleared < gate.length:
             silent[gate] = 0
 

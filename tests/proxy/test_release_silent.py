@@ -41,6 +41,17 @@ async def test_the_name_of_a_tool(play: Player) -> None:
     )  # fmt: skip
 
 
+async def test_most_of_a_value_does_not_leave_because_it_was_left_standing(play: Player) -> None:
+    plan = plan_of(rule("k", patterns(KEY=r"[0-9]{16}"), {"rewrite": "redact"}))
+    first = said(reasoning="4111111111111")
+    await play(
+        plan,
+        says(first), got(), says(*THREE, *THREE, text("42. ")), got(),
+        says(said(reasoning="111!")), got(said(reasoning="[KEY]"), *THREE, *THREE, text("42. "), said(reasoning="!")),
+        says(DONE), got(DONE), ENDS,
+    )  # fmt: skip
+
+
 async def test_it_goes_on_with_nothing_to_find(play: Player) -> None:
     first = said(reasoning="so sk-ab")
     await play(
