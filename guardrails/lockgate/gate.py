@@ -54,8 +54,7 @@ class Due:
 
 class Gate:
     """See the module. `where` is the pointer that findings carry; `settled` what the request decided beforehand;
-    `pinned` the detectors that are not asked, since their answer is given: all
-    is held for it."""
+    `pinned` the detectors that are not asked, since their answer is given: all is held for it."""
 
     __slots__ = (
         "_acting", "_active", "_conditionless", "_due", "_ended", "_exempt", "_fixed", "_gone", "_held", "_hold_limit",
@@ -200,10 +199,8 @@ class Gate:
     def settle(self, due: Due, findings: Sequence[Finding], failures: Sequence[Failure]) -> None:
         """The answer for one window: findings (spans in channel offsets) and failures, each with its rule."""
         rules = {rule.id: rule for rule, _ in due.asked}
-        fresh: list[Edit] = []
-        for finding in findings:
-            fresh.extend(self._found(rules[finding.rule], finding, start=due.start))
-        self._add_edits(fresh)
+        found = (self._found(rules[finding.rule], finding, start=due.start) for finding in findings)
+        self._add_edits([edit for edits in found for edit in edits])
         for failure in failures:
             self._failed(rules[failure.rule], failure, start=due.start)
         if self._windows is not None:
@@ -216,9 +213,7 @@ class Gate:
         edits = self.edits
         while self._gone < len(edits) and edits[self._gone].span[1] <= start:
             self._gone += 1
-        parts: list[str] = []
-        position = start
-        touched = False
+        parts, position, touched = list[str](), start, False
         for i in range(self._gone, len(edits)):
             edit = edits[i]
             low, high = edit.span
@@ -389,8 +384,7 @@ class Gate:
                 self._fail(rule, kind, reason, self.cleared)
 
     def _fail(self, rule: PlannedRule, kind: str, reason: Reason, start: int) -> None:
-        failure = Failure(kind, reason, self.where, rule.id, self.choice, rule.on_error)
-        self._failed(rule, failure, start=start)
+        self._failed(rule, Failure(kind, reason, self.where, rule.id, self.choice, rule.on_error), start=start)
 
     def _failed(self, rule: PlannedRule, failure: Failure, *, start: int) -> None:
         known = self.results.setdefault(rule.id, RuleResult()).failures
