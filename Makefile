@@ -46,8 +46,7 @@ test-full: $(PRESIDIO) $(TRAIN) ## run the slow tests, and those that need other
 check: $(DEV) ## lint, format check, types
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-# mypy 2.4 crashes now and then (exit code 2, not the 1 of an error that it found): once more, from what it has cached.
-	@.venv/bin/mypy || { [ $$? -eq 2 ] && .venv/bin/mypy; }
+	@.venv/bin/mypy
 
 format: $(DEV) ## sort imports and format
 	@.venv/bin/ruff check --select I --fix .
