@@ -16,29 +16,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from cel_expr_python import cel
-
 from lockgate.errors import PolicyError
+from lockgate.policy.comparison import Comparison, read_comparison
 from lockgate.policy.expression import names_in
 from lockgate.policy.nearest import suggest
 
-FIELDS = {
-    "score": cel.Type.DOUBLE,
-    "labels": cel.Type.Map(cel.Type.STRING, cel.Type.DOUBLE),
-    "count": cel.Type.INT,
-}
-"""What a condition sees of a detector."""
+FIELDS = {"score": "double", "labels": "labels", "count": "int"}
+"""What a condition sees of a detector, and its type."""
 
 REQUEST = {
-    "model": cel.Type.STRING,
-    "user": cel.Type.STRING,
-    "tags": cel.Type.List(cel.Type.STRING),
-    "tenant": cel.Type.STRING,
-    "stream": cel.Type.BOOL,
-    "side": cel.Type.STRING,
-    "dialect": cel.Type.STRING,
+    "model": "string",
+    "user": "string",
+    "tags": "texts",
+    "tenant": "string",
+    "stream": "bool",
+    "side": "string",
+    "dialect": "string",
 }
-"""What a condition sees of the request."""
+"""What a condition sees of the request, and its type."""
 
 _FUNCTIONS = (
     "all", "contains", "double", "dyn", "endsWith", "exists", "exists_one", "filter", "has", "int", "map", "matches",
@@ -98,6 +93,8 @@ class Condition:
     _program: Any
     _needs: tuple[_Need, ...]
     _facts: tuple[tuple[str, str], ...]
+    _comparison: Comparison | None = None
+    """What is evaluated in place of `_program`, where that is all."""
     # One plan may serve several event loops, each in a thread of its own; CEL's evaluator is used by one at a time.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -118,6 +115,11 @@ class Condition:
                 data[need.labels] = {**need.zeros, **answer.labels}
             if need.count:
                 data[need.count] = answer.count
+        if self._comparison is not None:
+            value = data.get(self._comparison.variable)
+            if isinstance(value, (int, float)):
+                return self._comparison.holds(value)
+            return ConditionFailure(missing, "UNKNOWN")
         for name, variable in self._facts:
             if name in request:
                 data[variable] = _clean(request[name])
@@ -137,7 +139,23 @@ def compile_condition(expression: str, *, where: str, detectors: Mapping[str, fr
     Raises PolicyError at `where` for a syntax error, an unknown name, field or label, a wrong type, and a result that
     is not a boolean.
     """
+    comparison = read_comparison(expression, detectors)
+    if comparison is not None:
+        return _compared(expression, comparison, detectors[comparison.kind])
     return _Compiler(expression, where, detectors).compile()
+
+
+def _compared(expression: str, comparison: Comparison, labels: frozenset[str]) -> Condition:
+    score, count = (comparison.variable if comparison.name == name else "" for name in ("score", "count"))
+    return Condition(
+        expression=expression,
+        uses_detectors=frozenset({comparison.kind}),
+        reads_request=False,
+        _program=None,
+        _needs=(_Need(comparison.kind, score, "", count, dict.fromkeys(labels, 0.0)),),
+        _facts=(),
+        _comparison=comparison,
+    )
 
 
 class _Compiler:
@@ -153,7 +171,7 @@ class _Compiler:
     def compile(self) -> Condition:
         program = self._program()
         returned = program.return_type()
-        if returned != cel.Type.BOOL:
+        if returned.name() != "BOOL":
             hint = 'compare it with something, as in `pii.count > 0` or `request.side == "prompt"`'
             raise self._error(f"the condition gives {returned.name().lower()}, not a boolean", None, hint)
         self._refuse_has()
@@ -175,8 +193,19 @@ class _Compiler:
         )
 
     def _program(self) -> Any:
+        from cel_expr_python import cel
+
+        types = {
+            "double": cel.Type.DOUBLE,
+            "int": cel.Type.INT,
+            "string": cel.Type.STRING,
+            "bool": cel.Type.BOOL,
+            "labels": cel.Type.Map(cel.Type.STRING, cel.Type.DOUBLE),
+            "texts": cel.Type.List(cel.Type.STRING),
+        }
+        variables = {name: types[type_] for name, type_ in self.variables.items()}
         try:
-            return cel.NewEnv(variables=self.variables).compile(self.expression)
+            return cel.NewEnv(variables=variables).compile(self.expression)
         except RuntimeError as error:
             raise self._explained(str(error)) from error
         except TypeError as error:
