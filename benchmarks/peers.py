@@ -49,6 +49,10 @@ model_list:
     litellm_params: {{model: openai/gpt-4o-mini, api_base: "http://{upstream}/v1", api_key: sk-benchmark}}
 litellm_settings: {{telemetry: false}}
 """
+_NEMO = """
+models:
+  - {{type: main, engine: openai, model: gpt-4o-mini, parameters: {{base_url: "{base}"}}}}
+"""
 
 
 TELEMETRY = ", telemetry"
@@ -148,6 +152,22 @@ def _portkey(given: argparse.Namespace, model: Server, _: Path) -> Server | None
     return Server("portkey", [node, str(program), f"--port={port}", "--headless"], port, cores()[0], "/", headers)
 
 
+def _nemo(given: argparse.Namespace, model: Server, work: Path) -> Server | None:
+    program = given.nemo or shutil.which("nemoguardrails")
+    if program is None:
+        return None
+    port = free_port()
+    folder = work / "nemo"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.yml").write_text(_NEMO.format(base=_base(model)), encoding="utf-8")
+    command = [
+        program, "server", "--config", str(folder), "--default-config-id", folder.name,
+        "--port", str(port), "--disable-chat-ui",
+    ]  # fmt: skip
+    env = {"OPENAI_API_KEY": "sk-benchmark", "NEMO_GUARDRAILS_IORAILS_ENGINE": "1"}
+    return Server("nemo", command, port, cores()[0], "/v1/rails/configs", env=env)
+
+
 def _base(model: Server) -> str:
     return f"http://{HOST}:{model.port}/v1"
 
@@ -156,6 +176,7 @@ _PEERS: dict[str, Callable[[argparse.Namespace, Server, Path], Server | None]] =
     "nginx": _nginx,
     "litellm": _litellm,
     "portkey": _portkey,
+    "nemo": _nemo,
 }
 
 

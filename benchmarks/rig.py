@@ -45,6 +45,7 @@ def options(description: str, *, rounds: int, seconds: float) -> argparse.Namesp
     parser.add_argument("--telemetry", action="store_true", help="also with metrics and traces on")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the peers, only these (bare is always there)")
     parser.add_argument("--litellm", metavar="FILE", help="the litellm command, where it is not on the path")
+    parser.add_argument("--nemo", metavar="FILE", help="the nemoguardrails command, where it is not on the path")
     parser.add_argument("--portkey", metavar="DIR", help="a folder in which npm installed @portkey-ai/gateway")
     return parser.parse_args()
 
