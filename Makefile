@@ -41,7 +41,7 @@ test: $(DEV) ## run the tests, less the slow ones
 test-full: $(PRESIDIO) $(TRAIN) ## run the slow tests, and those that need other programs (installed if allowed)
 	@scripts/ci-deps
 	@.venv/bin/python -m pytest -m full $(ARGS)
-	@.venv-train/bin/python -m pytest -m train tests/models/train
+	@PYTHONPATH=models .venv-train/bin/python -m pytest -m train tests/models/train
 
 check: $(DEV) ## lint, format check, types
 	@.venv/bin/ruff check .
