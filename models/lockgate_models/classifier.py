@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -129,12 +129,7 @@ class Reader:
         steps = [manifest.calibration.get(label) for label in self._labels]
         self._temperature = np.array([s.temperature if s is not None else 1.0 for s in steps], np.float32)
         self._bias = np.array([s.bias if s is not None else 0.0 for s in steps], np.float32)
-        self._exclusive: list[slice] = []
-        at = 0
-        for family, labels in manifest.families.items():
-            if family in manifest.exclusive:
-                self._exclusive.append(slice(at, at + len(labels)))
-            at += len(labels)
+        self._exclusive = exclusive_parts(manifest.families, manifest.exclusive)
         self._tags = [tuple(tag.partition("-")[::2]) for tag in manifest.tags]
 
     def scores(self, windows: Sequence[Window], rows: Sequence[Row]) -> TextScores:
@@ -158,12 +153,7 @@ class Reader:
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """(windows, labels) → the same, calibrated, between 0 and 1."""
-        steady = (logits + self._bias) / self._temperature
-        out = 1 / (1 + np.exp(-np.clip(steady, -30, 30)))
-        for part in self._exclusive:
-            powers = np.exp(steady[:, part] - steady[:, part].max(-1, keepdims=True))
-            out[:, part] = powers / powers.sum(-1, keepdims=True)
-        return np.asarray(out, np.float32)
+        return probabilities((logits + self._bias) / self._temperature, self._exclusive)
 
     def _names(self, window: Window, logits: NDArray[np.float32]) -> list[Name]:
         """Runs of tokens with one name. An inside tag that follows no beginning of its kind begins one itself."""
@@ -190,6 +180,25 @@ class Reader:
         if label:
             found.append(Name(start, end, label, float(np.mean(scores))))
         return found
+
+
+def exclusive_parts(families: Mapping[str, Sequence[str]], exclusive: Collection[str]) -> list[slice]:
+    """The columns of each family of which one label holds."""
+    parts, at = list[slice](), 0
+    for family, labels in families.items():
+        if family in exclusive:
+            parts.append(slice(at, at + len(labels)))
+        at += len(labels)
+    return parts
+
+
+def probabilities(logits: NDArray[np.float32], exclusive: Sequence[slice]) -> NDArray[np.float32]:
+    """(texts, labels) → the same, between 0 and 1: each for itself, but those of `exclusive` columns add up to 1."""
+    out = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    for part in exclusive:
+        powers = np.exp(logits[:, part] - logits[:, part].max(-1, keepdims=True))
+        out[:, part] = powers / powers.sum(-1, keepdims=True)
+    return np.asarray(out, np.float32)
 
 
 def united(names: Sequence[Name]) -> list[Name]:

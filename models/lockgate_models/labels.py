@@ -42,15 +42,9 @@ EXCLUSIVE = frozenset({"advice"})
 """Families of which exactly one label holds (softmax); in the others each label stands for itself (sigmoid)."""
 
 LABELS: tuple[str, ...] = tuple(label for labels in FAMILIES.values() for label in labels)
-FAMILY_OF: dict[str, str] = {label: family for family, labels in FAMILIES.items() for label in labels}
 
 NAMES: tuple[str, ...] = ("PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS")
 """What the token head marks, in presidio's terms where it has one."""
 
 TAGS: tuple[str, ...] = ("O", *(f"{side}-{name}" for name in NAMES for side in ("B", "I")))
 """The token head's classes: outside, begin and inside of each name."""
-
-PARENTS: dict[str, str] = {
-    label: family for family, labels in FAMILIES.items() for label in labels if label != family and family in labels
-}
-"""Label → the question that it answers with yes: `harm.cyber` → `harm`."""

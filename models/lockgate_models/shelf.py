@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 from lockgate_models.batcher import Batcher
 from lockgate_models.classifier import TextClassifier
 from lockgate_models.errors import DeviceError, ManifestError
 from lockgate_models.manifest import NAME, Manifest, Precision, read_manifest, verify
-from lockgate_models.onnx import Device, OnnxBackend
+from lockgate_models.onnx import Device, OnnxBackend, providers
 from lockgate_models.tokens import Windower
 
 OUTPUTS = ("labels", "names", "embedding")
@@ -32,9 +33,9 @@ class Options:
 
 
 def folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Where model folders are looked for: the places given, the source tree's, the installed package's."""
-    here = Path(__file__).resolve().parent
-    return [*extra, here.parent, here / "shipped"]
+    """Where model folders are looked for: the places given, and the source tree's, where this is one."""
+    root = Path(__file__).resolve().parents[1]
+    return [*extra, root] if (root.parent / "pyproject.toml").is_file() else list(extra)
 
 
 def models(places: Sequence[Path]) -> Iterator[Path]:
@@ -83,8 +84,6 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
 
 def _device(manifest: Manifest, options: Options) -> tuple[Device, Precision]:
     """Where to run, and which file. The CPU stands in for a GPU only where the manifest allows it."""
-    from lockgate_models.onnx import providers
-
     device = options.device
     try:
         providers(device)
@@ -98,13 +97,11 @@ def _device(manifest: Manifest, options: Options) -> tuple[Device, Precision]:
 def _one_runtime() -> None:
     """Onnxruntime and onnxruntime-gpu share one import name, and whichever was installed last has overwritten the
     other."""
-    from importlib.metadata import PackageNotFoundError, distribution
-
     there = []
     for name in ("onnxruntime", "onnxruntime-gpu"):
         try:
-            distribution(name)
-        except PackageNotFoundError:
+            metadata.distribution(name)
+        except metadata.PackageNotFoundError:
             continue
         there.append(name)
     if len(there) == 2:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from contextvars import copy_context
@@ -118,7 +119,7 @@ class _OwnAnswer:
         """Whoever runs the exchange closes the answer, when it is over: that is at once."""
 
 
-class _Exchange:
+class _Exchange(ABC):
     """What both kinds share. `told` gets the verdicts, in the caller's own thread, when the exchange is over."""
 
     def __init__(
@@ -134,11 +135,13 @@ class _Exchange:
         self._failure: Exception | None = None
         self._over = False
 
+    @abstractmethod
     async def _perform(self, act: Callable[[], Any]) -> Any:
-        raise NotImplementedError
+        """Let the client's own HTTP do `act`, where it belongs: on the loop, or in the caller's thread."""
 
+    @abstractmethod
     async def _put(self, message: Scope) -> None:
-        raise NotImplementedError
+        """Hand a part of the answer to whoever made the call."""
 
     async def _run(self) -> None:
         try:

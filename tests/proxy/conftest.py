@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 import uvloop
 
+from asking import Guarding, guarding
+from fakes import Script
+from guarding_setup import PLAN
+from lockgate.policy.plan import Plan
 from playbook import Player, through_app, through_release, through_server
 
 
@@ -25,3 +30,13 @@ def play(request: pytest.FixtureRequest) -> Player:
     through that with what its server offers."""
     player: Player = request.param
     return player
+
+
+@pytest.fixture(params=[True, False], ids=["sync", "async"])
+def ask_by(request: pytest.FixtureRequest) -> Guarding:
+    """Asks a guarded client, plain or async, whose model does as a script says."""
+
+    def ask_by(script: Script, plan: Plan = PLAN, **given: Any) -> Any:
+        return guarding(request.param, script, plan, **given)
+
+    return ask_by

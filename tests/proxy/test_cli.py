@@ -10,32 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from commanding import GOOD, run, write
 from lockgate import __version__
 from lockgate_proxy.cli import COMMANDS, main, parser
 from lockgate_proxy.command import WRONG
-
-GOOD = """\
-version: 1
-name: good
-rules:
-  - id: stop
-    side: [prompt, completion]
-    use: {words: {words: [plugh]}}
-    then: refuse
-"""
-
-
-def write(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return str(path)
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = main(argv)
-    out, err = capsys.readouterr()
-    assert "Traceback" not in out + err
-    return code, out, err
 
 
 class TestTheCall:

@@ -12,41 +12,19 @@ import pytest
 from openai import AsyncAzureOpenAI, AzureOpenAI, ContentFilterFinishReasonError
 from pydantic import BaseModel
 
-from asking import HELLO, Guarded, Guarding, guarding, saying
+from asking import HELLO, Guarded, Guarding, saying
 from compiling import plan_of as plan_with_tone
 from fakes import (
-    LAST_CHUNK,
     RawUpstream,
-    Script,
     chat_answer,
-    chunk,
-    head,
     json_answer,
     replying,
     sends,
 )
+from guarding_setup import ANSWER, PLAN, SECRET, STOP, STREAM
 from lockgate import Verdict, guard
-from lockgate.policy.plan import Plan
 from lockgate_proxy import guarded
-from saying import DONE, finish, patterns, plan_of, role, rule, text, words
-
-BOTH = ["prompt", "completion"]
-KEYS = rule("keys", patterns(KEY=r"sk-[a-z0-9]{8}"), {"rewrite": "redact"}, side=BOTH)
-STOP = rule("stop", words("plugh"), {"refuse": {"message": "Not that word."}}, side=BOTH)
-SEEN = rule("seen", words("aha"), {"flag": {"notice": "Aha."}}, side=BOTH)
-PLAN = plan_of(KEYS, STOP, SEEN)
-SECRET = "the key is sk-abcd1234"
-ANSWER = json_answer(chat_answer(SECRET))
-STREAM = [head(), *map(chunk, [role(), text("the key is sk-ab"), text("cd1234, "), finish(), DONE]), LAST_CHUNK]
-
-
-@pytest.fixture(params=[True, False], ids=["sync", "async"])
-def ask_by(request: pytest.FixtureRequest) -> Guarding:
-    def ask_by(script: Script, plan: Plan = PLAN, **given: Any) -> Any:
-        return guarding(request.param, script, plan, **given)
-
-    return ask_by
-
+from saying import plan_of
 
 # --- Every helper of the SDK -----------------------------------------------------------------------------------------
 

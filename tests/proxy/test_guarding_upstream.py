@@ -15,11 +15,10 @@ import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from asking import HELLO, Guarding, guarding, saying
+from asking import HELLO, Guarding, saying
 from fakes import (
     LAST_CHUNK,
     RawUpstream,
-    Script,
     chat_answer,
     chunk,
     hangs,
@@ -30,28 +29,10 @@ from fakes import (
     sends,
     until,
 )
+from guarding_setup import ANSWER, PLAN, STOP, STREAM
 from lockgate import Verdict
-from lockgate.policy.plan import Plan
 from lockgate_proxy import guarded
-from saying import DONE, finish, patterns, plan_of, role, rule, text, words
-
-BOTH = ["prompt", "completion"]
-KEYS = rule("keys", patterns(KEY=r"sk-[a-z0-9]{8}"), {"rewrite": "redact"}, side=BOTH)
-STOP = rule("stop", words("plugh"), {"refuse": {"message": "Not that word."}}, side=BOTH)
-SEEN = rule("seen", words("aha"), {"flag": {"notice": "Aha."}}, side=BOTH)
-PLAN = plan_of(KEYS, STOP, SEEN)
-SECRET = "the key is sk-abcd1234"
-ANSWER = json_answer(chat_answer(SECRET))
-STREAM = [head(), *map(chunk, [role(), text("the key is sk-ab"), text("cd1234, "), finish(), DONE]), LAST_CHUNK]
-
-
-@pytest.fixture(params=[True, False], ids=["sync", "async"])
-def ask_by(request: pytest.FixtureRequest) -> Guarding:
-    def ask_by(script: Script, plan: Plan = PLAN, **given: Any) -> Any:
-        return guarding(request.param, script, plan, **given)
-
-    return ask_by
-
+from saying import DONE, finish, plan_of, role, text
 
 # --- What is not the guard's -----------------------------------------------------------------------------------------
 

@@ -6,18 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lockgate_proxy.cli import main
+from commanding import GOOD, run, write
 from lockgate_proxy.command import FAILED, OK, WRONG
 
-GOOD = """\
-version: 1
-name: good
-rules:
-  - id: stop
-    side: [prompt, completion]
-    use: {words: {words: [plugh]}}
-    then: refuse
-"""
 CASES = """\
 version: 1
 cases:
@@ -28,19 +19,6 @@ cases:
     prompt: hello
     expect: allow
 """
-
-
-def write(folder: Path, name: str, text: str) -> str:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return str(path)
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    code = main(argv)
-    out, err = capsys.readouterr()
-    assert "Traceback" not in out + err
-    return code, out, err
 
 
 class TestCheck:

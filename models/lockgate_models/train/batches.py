@@ -73,10 +73,11 @@ class Drawer:
         if not self._orders[number]:
             self._orders[number] = self._draw.sample(self._sources[number], len(self._sources[number]))
         row = self._orders[number].pop()
-        if "rigid" not in row.tags:
-            row = disguised(row, self._draw)
-            if row.spans is None and len(row.text) < 400 and self._draw.random() < 0.2:
-                row = in_company(row, self._draw.choice(self._company), self._draw)
+        if row.marks:
+            return centred(row, self._draw)
+        row = disguised(row, self._draw)
+        if row.spans is None and len(row.text) < 400 and self._draw.random() < 0.2:
+            row = in_company(row, self._draw.choice(self._company), self._draw)
         return row
 
     def example(self) -> Example:
@@ -100,8 +101,7 @@ class Drawer:
 
 
 def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None) -> Example:
-    """The row's tokens: all of them, or one window. Where spans of an injection are known, a window without one is
-    a clean text."""
+    """The row's tokens: all of them, or one window."""
     encoded = tokenizer.encode(row.text)
     ids, offsets = encoded.ids, encoded.offsets
     inner = len(ids) - 2
@@ -146,8 +146,9 @@ def collate(examples: Sequence[Example]) -> Batch:
     return Batch(ids, mask, target, known, tags)
 
 
-def centred(row: Row, spans: Sequence[tuple[int, int]], draw: random.Random, around: int = 300) -> Row:
-    """A long document cut to what stands around one of `spans`."""
-    start, end = draw.choice(list(spans))
+def centred(row: Row, draw: random.Random, around: int = 300) -> Row:
+    """A document cut to what stands around one of its injections: a window of the rest would not hold what its label
+    says."""
+    start, end = draw.choice(row.marks)
     low = max(0, start - draw.randrange(around))
-    return replace(row, text=row.text[low : end + draw.randrange(around)])
+    return replace(row, text=row.text[low : end + draw.randrange(around)], marks=())

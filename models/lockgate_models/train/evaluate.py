@@ -6,17 +6,20 @@ python -m lockgate_models.train.evaluate --data DIR --own DIR --model DIR [--fil
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from lockgate_models import metrics
+from lockgate_models.classifier import exclusive_parts, probabilities
 from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
+from lockgate_models.onnx import OnnxBackend, padded
+from lockgate_models.queue import Line, Ticket
+from lockgate_models.tokens import Windower
 from lockgate_models.train.families import read_families
 from lockgate_models.train.rows import Row, read_sources
 
@@ -25,62 +28,25 @@ _WIDTH = 128
 
 
 class Scorer:
-    """Texts → probabilities, by windows of `_WIDTH` tokens with a quarter's overlap; the highest of each label."""
+    """Texts → probabilities, of a file that has no manifest yet; a label's is the highest of the windows'."""
 
-    def __init__(self, model: Path, tokenizer: Path, threads: int = 2) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-        self._tokenizer = Tokenizer.from_file(str(tokenizer))
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
+    def __init__(self, model: Path, tokenizer: Path, *, families: Mapping[str, Sequence[str]] = FAMILIES) -> None:
+        self._backend = OnnxBackend(model, ["labels"], threads=2)
+        self._windower = Windower(tokenizer, longest=_WIDTH, overlap=_WIDTH // 4)
+        self._exclusive = exclusive_parts(families, EXCLUSIVE)
+        self._labels = sum(map(len, families.values()))
 
-    def windows(self, text: str) -> Iterator[list[int]]:
-        ids = self._tokenizer.encode(text[:6000]).ids
-        first, inner, last = ids[0], ids[1:-1], ids[-1]
-        room = _WIDTH - 2
-        for start in range(0, max(1, len(inner) - room // 4), room - room // 4):
-            yield [first, *inner[start : start + room], last]
-
-    def scores(self, texts: Sequence[str], budget: int = 8192) -> NDArray[np.float64]:
-        """(len(texts), len(LABELS))"""
-        pieces = sorted(
-            ((i, ids) for i, text in enumerate(texts) for ids in self.windows(text)), key=lambda p: len(p[1])
-        )
-        out = np.zeros((len(texts), len(LABELS)))
-        group: list[tuple[int, list[int]]] = []
-        for piece in [*pieces, None]:
-            if piece is None or (group and len(piece[1]) * (len(group) + 1) > budget):
-                if group:
-                    probabilities = self._run([ids for _, ids in group])
-                    for (i, _), row in zip(group, probabilities, strict=True):
-                        out[i] = np.maximum(out[i], row)
-                group = []
-            if piece is not None:
-                group.append(piece)
+    def scores(self, texts: Sequence[str], budget: int = 8192) -> NDArray[np.float32]:
+        """(texts, labels)"""
+        line = Line(budget, most=256, room=sys.maxsize)
+        for i, text in enumerate(texts):
+            line.add([Ticket(len(w.ids), (i, w.ids)) for w in self._windower.windows(text)])
+        out = np.zeros((len(texts), self._labels), np.float32)
+        while batch := line.take():
+            owners, sequences = zip(*(ticket.payload for ticket in batch), strict=True)
+            logits = self._backend.run(*padded(sequences))["labels"]
+            np.maximum.at(out, list(owners), probabilities(logits, self._exclusive))
         return out
-
-    def _run(self, group: list[list[int]]) -> NDArray[np.float64]:
-        width = max(map(len, group))
-        ids = np.zeros((len(group), width), np.int64)
-        mask = np.zeros_like(ids)
-        for i, found in enumerate(group):
-            ids[i, : len(found)] = found
-            mask[i, : len(found)] = 1
-        (logits,) = self._session.run(["labels"], {"input_ids": ids, "attention_mask": mask})
-        return probabilities(np.asarray(logits, np.float64))
-
-
-def probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    out = 1 / (1 + np.exp(-np.clip(logits, -40, 40)))
-    at = 0
-    for family, labels in FAMILIES.items():
-        part = slice(at, at + len(labels))
-        if family in EXCLUSIVE:
-            powers = np.exp(logits[:, part] - logits[:, part].max(-1, keepdims=True))
-            out[:, part] = powers / powers.sum(-1, keepdims=True)
-        at += len(labels)
-    return out
 
 
 def held_out(data: Path, own: Path | None) -> list[Row]:

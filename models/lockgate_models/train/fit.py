@@ -1,4 +1,4 @@
-"""Fits the text encoder. Resumable: `python -m lockgate_models.train.fit --data DIR --base DIR --out DIR`.
+"""Fits the text encoder. Resumable: `python -m lockgate_models.train.fit --own DIR --out DIR [--data DIR]`.
 
 A run draws from the mixture until its steps are done, saves a checkpoint every so often, and goes on from the last one
 when it is started again with the same folder.

@@ -10,7 +10,7 @@ import gzip
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ class Row:
     weight: float = 1.0
     prompt: str = ""
     """For the pair form: what the text answers."""
-    tags: frozenset[str] = field(default_factory=frozenset)
-    """What may be done to it: `rigid` texts are not augmented."""
+    marks: tuple[tuple[int, int], ...] = ()
+    """Where an injection stands in a document, in characters."""
 
 
 HARM_LABELS = FAMILIES["harm"]
@@ -80,16 +80,6 @@ _CATQA_SUB: tuple[tuple[str, str], ...] = (
     ("violence", "violence"),
     ("scam", "fraud"),
 )
-_HARM_SCORES: dict[str, tuple[str, ...]] = {
-    "hate_speech_multi_score": ("hate",),
-    "hate_speech": ("hate",),
-    "violence_multi_score": ("violence",),
-    "violence": ("violence",),
-    "self_harm": ("self-harm",),
-    "privacy": ("privacy",),
-    "exploits": (),
-    "sexual": ("sexual",),
-}
 _SPAN_NAMES = {
     "PER": "PERSON",
     "PERSON": "PERSON",
@@ -207,12 +197,10 @@ class Source:
     cap: int = 4000
     weight: float = 1.0
     names: bool = False
-    both: bool = False
-    """The answer of each row is a text as well, with the same labels."""
 
 
 SOURCES: tuple[Source, ...] = (
-    Source("benign/clinc", lambda r: {**_benign(r)}, cap=4000),
+    Source("benign/clinc", _benign, cap=4000),
     Source("benign/gsm8k_train", lambda r: {**_benign(r), **advice("none")}, cap=1500),
     Source("benign/p3_prompts", _passages, cap=5000),
     Source("benign/self_instruct_seeds", _benign),
@@ -281,6 +269,7 @@ def row_of(raw: Raw, source: Source) -> Row | None:
             if span["label"] in _SPAN_NAMES
         ]
         assert all(name in NAMES for _, _, name in spans)
+    marks = tuple((s["start"], s["end"]) for s in raw.get("spans") or () if s["label"] == "injection")
     return Row(
         raw["id"],
         source.path,
@@ -291,4 +280,5 @@ def row_of(raw: Raw, source: Source) -> Row | None:
         raw["lang"],
         spans,
         source.weight,
+        marks=marks,
     )

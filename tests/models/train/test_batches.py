@@ -46,6 +46,21 @@ def test_a_long_text_is_cut_to_a_window_with_both_ends(base: Path) -> None:
     assert encode(row, tokenizer, 16).ids[1:-1] == [4] * 14
 
 
+def test_a_document_is_cut_around_its_injection(base: Path) -> None:
+    from tokenizers import Tokenizer
+
+    from lockgate_models.train.batches import Drawer
+
+    tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
+    text = "calm " * 500
+    start = len(text)
+    document = Row("d", "d", "d", text + "attack now " + text, {"indirect": 1.0}, marks=((start, start + 10),))
+    drawer = Drawer([document], tokenizer, longest=128, seed=1)
+    drawn = [drawer.row() for _ in range(30)]
+    assert all("attack now" in row.text and len(row.text) <= 610 for row in drawn)
+    assert len({row.text for row in drawn}) > 10
+
+
 def test_the_mixture_is_seeded_keeps_the_budget_and_draws_small_sources_more_often(base: Path) -> None:
     from tokenizers import Tokenizer
 

@@ -65,6 +65,13 @@ def test_what_a_row_says(path: str, more: dict[str, Any], expected: dict[str, fl
         assert expected.items() <= row.labels.items()
 
 
+def test_where_an_injection_stands_is_kept() -> None:
+    source = next(source for source in SOURCES if source.path == "indirect_injection/bipia_train")
+    row = row_of(raw(source.path, label=1, spans=[{"start": 0, "end": 3, "label": "injection"}]), source)
+    assert row is not None
+    assert (row.marks, row.spans) == (((0, 3),), None)
+
+
 def test_what_is_not_named_is_not_taught() -> None:
     assert "harm.sexual" not in harm("cyber")
     assert harm("cyber", closed=True)["harm.sexual"] == 0.0
