@@ -50,6 +50,9 @@ class TextEncoder(nn.Module):
         said: tuple[Tensor, Tensor, Tensor] = self.heads(hidden, attention_mask)
         return said
 
-    def freeze_embeddings(self, frozen: bool) -> None:
-        for parameter in self.encoder.embeddings.parameters():
-            parameter.requires_grad_(not frozen)
+    def freeze(self, layers: int) -> None:
+        """The embeddings and the lowest `layers` stay as they are: nothing flows back through them, and what they know
+        of words that our rows don't hold is kept."""
+        self.encoder.embeddings.requires_grad_(False)
+        for number, layer in enumerate(self.encoder.encoder.layer):
+            layer.requires_grad_(number >= layers)

@@ -56,7 +56,7 @@ def test_it_learns_and_goes_on_where_it_stopped(base: Path, tmp_path: Path, caps
 def test_the_rate_goes_up_and_then_down() -> None:
     from lockgate_models.train.fit import rate
 
-    rates = [rate(step, 100, 10) for step in range(101)]
+    rates = [rate(step, 100, 10, 90) for step in range(101)]
     assert rates[0] == 0
     assert max(rates) == rates[10] == 1
     assert rates[-1] < 1e-9

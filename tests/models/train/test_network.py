@@ -26,12 +26,12 @@ def test_shapes_and_that_padding_counts_for_nothing(base: Path) -> None:
     torch.testing.assert_close(others[2], embedding)
 
 
-def test_frozen_embeddings_do_not_learn(base: Path) -> None:
+def test_what_is_frozen_does_not_learn(base: Path) -> None:
     from lockgate_models.train.network import TextEncoder
 
     model = TextEncoder(base)
-    model.freeze_embeddings(True)
+    model.freeze(1)
     assert not any(p.requires_grad for p in model.encoder.embeddings.parameters())
+    assert not any(p.requires_grad for p in model.encoder.encoder.layer[0].parameters())
+    assert all(p.requires_grad for layer in model.encoder.encoder.layer[1:] for p in layer.parameters())
     assert all(p.requires_grad for p in model.heads.parameters())
-    model.freeze_embeddings(False)
-    assert all(p.requires_grad for p in model.parameters())
