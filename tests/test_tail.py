@@ -52,22 +52,22 @@ def test_another_text_has_nothing_before_it() -> None:
 def test_windows_leave_in_their_order() -> None:
     windows = Windows()
     windows.feed("One. Two. Thr")
-    assert windows.cut(final=False) == [(0, "One. "), (5, "Two. ")]
+    assert windows.cut(final=False) == [(0, "One. ", ""), (5, "Two. ", "One. ")]
     windows.settle(5, 10)
     assert windows.cleared == 0
     windows.settle(0, 5)
     assert windows.cleared == 10
     windows.feed("ee.")
-    assert windows.cut(final=True) == [(10, "Three.")]
+    assert windows.cut(final=True) == [(10, "Three.", "One. Two. ")]
 
 
 def test_a_window_that_is_given_up_is_torn() -> None:
     windows = Windows()
     windows.feed("One. ")
-    assert windows.cut(final=False) == [(0, "One. ")]
+    assert windows.cut(final=False) == [(0, "One. ", "")]
     assert windows.give_up() == []
     assert not windows.feed("Tw")
-    assert windows.give_up() == [(5, "Tw")]
+    assert windows.give_up() == [(5, "Tw", "One. ")]
     assert windows.feed("o. ")
     assert not windows.feed("Three. ")
-    assert windows.cut(final=False) == [(7, "o. "), (10, "Three. ")]
+    assert windows.cut(final=False) == [(7, "o. ", "One. Tw"), (10, "Three. ", "One. Two. ")]

@@ -36,7 +36,7 @@ class _Hit:
 
 
 def blank(plan: Plan, side: Side) -> Verdict:
-    return Verdict(side, plan.policy, plan.hash)
+    return Verdict(side, plan.policy, plan.hash, models=plan.models)
 
 
 def decide(
@@ -133,15 +133,15 @@ def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
     """What each detector of the rule's `use:` answered; None for one that failed."""
     down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable", "straddles")}
     answers: dict[str, Answer | None] = {}
-    for use in rule.uses:
-        if use.kind in down:
-            answers[use.kind] = None
+    for kind in rule.detectors:
+        if kind in down:
+            answers[kind] = None
             continue
-        mine = [finding for finding in result.findings if finding.detector == use.kind]
+        mine = [finding for finding in result.findings if finding.detector == kind]
         labels: dict[str, float] = {}
         for finding in mine:
             labels[finding.label] = max(finding.score, labels.get(finding.label, 0.0))
-        answers[use.kind] = Answer(score=max(labels.values(), default=0.0), labels=labels, count=len(mine))
+        answers[kind] = Answer(score=max(labels.values(), default=0.0), labels=labels, count=len(mine))
     return answers
 
 
@@ -248,12 +248,17 @@ def _fail(verdict: Verdict, failed: list[tuple[PlannedRule, list[Failure]]], cho
     for rule, failures in failed:
         if not any(o.rule == rule.id and o.choice == choice for o in verdict.rules):
             verdict.rules.append(RuleOutcome(rule.id, rule.action, "failed", principle=rule.principle, choice=choice))
-        if rule.on_error == "refuse":
+        judged = {rule.judgement(failure) for failure in failures}
+        if "refuse" in judged:
             verdict.unavailable = verdict.action is not Action.REFUSE
-        elif rule.on_error == "flag":
+        elif "flag" in judged:
             verdict.action = max(verdict.action, Action.FLAG)
             names = ", ".join(sorted({failure.detector for failure in failures}))
-            verdict.flags.append(Flag("unverified", f"A check could not be made ({names}).", rule.id, choice))
+            unknown = all(failure.reason == "unverified" for failure in failures)
+            said = "A text is in a language that a check does not know" if unknown else "A check could not be made"
+            verdict.flags.append(Flag("unverified", f"{said} ({names}).", rule.id, choice))
+        elif all(failure.reason == "unverified" for failure in failures):
+            verdict.unverified += 1
         else:
             verdict.failed_open += 1
 
@@ -287,6 +292,7 @@ def merge(verdicts: Iterable[Verdict], into: Verdict) -> Verdict:
         into.coverage.merge(verdict.coverage)
         into.unavailable = into.unavailable or verdict.unavailable
         into.failed_open += verdict.failed_open
+        into.unverified += verdict.unverified
         into.refused_choices.update(verdict.refused_choices)
         if verdict.message and not into.message:
             into.message, into.status, into.where = verdict.message, verdict.status, verdict.where

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockgate.decide import Results, RuleResult
-from lockgate.detectors.protocol import Detector, OverloadError, PatternDetector
+from lockgate.detectors.protocol import Detector, Doubt, OverloadError, PatternDetector
 from lockgate.detectors.scanner import Match, ScanError
 from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
@@ -160,12 +160,12 @@ class Engine:
             return
         segment = segments[-1]
         for rule in side.rules:
-            for use in rule.uses:
-                pin = self.pins.get(use.kind)
+            for kind in rule.detectors:
+                pin = self.pins.get(kind)
                 if pin is None or not rule.admits(segment.role, segment.kind):
                     continue
                 if pin.fails is not None:
-                    _fail(looked, rule, use.kind, pin.fails, segment)
+                    _fail(looked, rule, kind, pin.fails, segment)
                 for at, finding in pin.findings:
                     if at in (None, side.side):
                         placed = replace(finding, where=segment.where, rule=rule.id, choice=segment.choice)
@@ -191,6 +191,9 @@ class Engine:
                 for finding in answer:
                     segment = placed[finding.where]
                     if not rule.admits(segment.role, segment.kind):
+                        continue
+                    if isinstance(finding, Doubt):
+                        _fail(looked, rule, use.kind, "unverified", segment)
                         continue
                     if rule.rewrite is not None and finding.span is None:
                         _fail(looked, rule, use.kind, "crash", segment)  # it gives spans, it said
@@ -227,7 +230,7 @@ class Engine:
         """Look at one window of a stream. `segment` says whose text it is; findings come in channel offsets."""
         findings: list[Finding] = []
         failures: list[Failure] = []
-        window = replace(segment, text=due.text)
+        window = replace(segment, text=due.text, before=due.before)
         by_detector: dict[int, list[tuple[PlannedRule, Use]]] = {}
         for rule, use in due.asked:
             by_detector.setdefault(id(use.detector), []).append((rule, use))
@@ -237,12 +240,15 @@ class Engine:
         for pairs, answer in zip(by_detector.values(), answers, strict=True):
             for rule, use in pairs:
                 if isinstance(answer, str):
-                    failures.append(Failure(use.kind, answer, where, rule.id, choice, rule.on_error))
+                    failures.append(_failure(rule, use.kind, answer, where, choice))
                     continue
                 for finding in answer:
+                    if isinstance(finding, Doubt):
+                        failures.append(_failure(rule, use.kind, "unverified", where, choice))
+                        continue
                     span = _shifted(finding.span, due.start)
                     if rule.rewrite is not None and span is None:
-                        failures.append(Failure(use.kind, "crash", where, rule.id, choice, rule.on_error))
+                        failures.append(_failure(rule, use.kind, "crash", where, choice))
                         continue
                     findings.append(Finding(use.kind, finding.label, finding.score, where, span, rule.id, choice))
         return findings, failures
@@ -256,15 +262,15 @@ def coded(use: Use) -> Detector:
 
 async def ask(
     detector: Detector, segments: Sequence[Segment], exchange: Exchange, deadline: float, *, whole: bool = False
-) -> list[Finding] | Reason:
+) -> list[Finding | Doubt] | Reason:
     """One detector's answer, in offsets of the segments; or the reason why there is none.
 
-    A detector whose reach is a sentence gets windows, as segments whose `where` is ``pointer#start``; `whole` says
-    that the segments are windows already.
+    A detector whose reach is a sentence gets windows, as segments whose `where` is ``pointer#start``, unless it cuts
+    texts itself; `whole` says that the segments are windows already.
     """
     pieces: dict[str, tuple[str, int]] = {}
     asked: list[Segment] = list(segments)
-    if detector.reach.kind == "sentence" and not whole:
+    if detector.reach.kind == "sentence" and not whole and not getattr(detector, "cuts", False):
         asked = []
         for segment in segments:
             for start, end in windows(segment.text):
@@ -289,17 +295,23 @@ async def ask(
         return "crash"  # something of its own was cancelled, not we
     except Exception:  # noqa: BLE001 - whatever a detector raises is a failure of the guard, which the rule judges
         return "crash"
-    found: list[Finding] = []
+    found: list[Finding | Doubt] = []
     for finding in answer:
         where, start = pieces.get(finding.where, (finding.where, 0))
-        found.append(replace(finding, where=where, span=_shifted(finding.span, start)))
+        if isinstance(finding, Doubt):
+            found.append(replace(finding, where=where))
+        else:
+            found.append(replace(finding, where=where, span=_shifted(finding.span, start)))
     return found
 
 
-def _check(answer: Sequence[Finding], asked: Sequence[Segment]) -> None:
+def _check(answer: Sequence[Finding | Doubt], asked: Sequence[Segment]) -> None:
     """Raises where findings are not about the texts that the detector was asked about."""
     lengths = {segment.where: len(segment.text) for segment in asked}
     for finding in answer:
+        if isinstance(finding, Doubt):
+            lengths[finding.where]
+            continue
         start, end = finding.span or (0, 0)
         if not 0.0 <= finding.score <= 1.0 or not 0 <= start <= end <= lengths[finding.where]:  # NaN is within nothing
             raise ValueError
@@ -320,9 +332,14 @@ def _queue(
 
 
 def _fail(looked: Looked, rule: PlannedRule, kind: str, reason: Reason, segment: Segment) -> None:
-    failure = Failure(kind, reason, segment.where, rule.id, segment.choice, rule.on_error)
+    failure = _failure(rule, kind, reason, segment.where, segment.choice)
     if failure not in looked.of(rule.id).failures:
         looked.of(rule.id).failures.append(failure)
+
+
+def _failure(rule: PlannedRule, kind: str, reason: Reason, where: str, choice: int | None) -> Failure:
+    judged = rule.on_unverified if reason == "unverified" else rule.on_error
+    return Failure(kind, reason, where, rule.id, choice, judged)
 
 
 def _refused(side: SidePlan, looked: Looked, active: frozenset[str] | None) -> bool:

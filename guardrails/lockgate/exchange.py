@@ -22,7 +22,8 @@ class Segment:
 
     `where` is the JSON pointer (RFC 6901) of the string in its document; `choice` the index of the answer's choice
     that it belongs to (None in a prompt). Offsets of findings count code points of `text`. A `fixed` text can be read
-    but not edited (the name of a tool, a schema's keys): a rewrite that would have to is a failure of its rule.
+    but not edited (the name of a tool, a schema's keys): a rewrite that would have to is a failure of its rule. Of a
+    window of a stream, `before` is what stands before it, as much as a detector may read with it; None of whole texts.
     """
 
     where: str
@@ -31,6 +32,7 @@ class Segment:
     text: str
     choice: int | None = None
     fixed: bool = False
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,12 +98,13 @@ def _rule(rule: PlannedRule) -> Report:
         "priority": rule.priority,
         "roles": sorted(rule.roles),
         "kinds": sorted(rule.kinds),
-        "detectors": [use.kind for use in rule.uses],
+        "detectors": list(rule.detectors),
         "when": rule.condition.expression if rule.condition is not None else None,
         "does": does(rule),
         "permits": sorted(rule.permit),
         "final": rule.final,
         "on_error": rule.on_error,
+        "on_unverified": rule.on_unverified,
         "stream": _held(rule) if "completion" in rule.sides else None,
     }
 
@@ -242,8 +243,11 @@ def _why_applied(rule: PlannedRule, plan: Plan, verdict: Verdict) -> str:
 
 def _why_failed(rule: PlannedRule, verdict: Verdict) -> str:
     failures = dict.fromkeys(f"{f.detector}: {f.reason}" for f in verdict.failures if f.rule == rule.id)
-    then = {"refuse": "fails closed", "flag": "passes, flagged", "allow": "passes"}[rule.on_error]
-    return f"{', '.join(failures)}; on_error: {rule.on_error}, so it {then}"
+    mine = [failure for failure in verdict.failures if failure.rule == rule.id]
+    judged = min((failure.on_error for failure in mine), key=("refuse", "flag", "allow").index)
+    by = "on_unverified" if all(failure.reason == "unverified" for failure in mine) else "on_error"
+    then = {"refuse": "fails closed", "flag": "passes, flagged", "allow": "passes"}[judged]
+    return f"{', '.join(failures)}; {by}: {judged}, so it {then}"
 
 
 def _why_not(rule: PlannedRule, reading: Reading, verdict: Verdict) -> str:

@@ -45,10 +45,11 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A window [start, start + len(text)) that the detectors of `asked` have to look at."""
+    """A window [start, start + len(text)) that the detectors of `asked` have to look at; `before` is read with it."""
 
     start: int
     text: str
+    before: str
     asked: tuple[tuple[PlannedRule, Use], ...]
 
 
@@ -190,6 +191,7 @@ class Gate:
                 tail.forget()
         if self._windows is not None:
             self._ask(self._windows.cut(final=True))
+            self._windows.forget()
         self._clear(self.length)
 
     def due(self) -> list[Due]:
@@ -197,7 +199,7 @@ class Gate:
         return due
 
     def settle(self, due: Due, findings: Sequence[Finding], failures: Sequence[Failure]) -> None:
-        """The answer for one window: findings (spans in channel offsets) and failures, each with its rule."""
+        """The answer for one window: findings (in channel offsets) and failures, each with its rule."""
         rules = {rule.id: rule for rule, _ in due.asked}
         found = (self._found(rules[finding.rule], finding, start=due.start) for finding in findings)
         self._add_edits([edit for edits in found for edit in edits])
@@ -278,9 +280,8 @@ class Gate:
         known = self._look.windowed if self._look is not None else ()
         return tuple((r, u) for r, u in known if r.id in self._active and u.kind not in self._pinned)
 
-    def _ask(self, windows: Iterable[tuple[int, str]]) -> None:
-        for start, text in windows:
-            self._due.append(Due(start, text, self._asked_of_windows()))
+    def _ask(self, windows: Iterable[tuple[int, str, str]]) -> None:
+        self._due.extend(Due(*window, self._asked_of_windows()) for window in windows)
 
     def _tear(self) -> None:
         """A window that was given up goes on: nobody judges it whole."""
@@ -394,6 +395,6 @@ class Gate:
             return
         if rule.stream == "hold" and self._held:
             return  # all is held until the verdict on the whole, which knows what permits remove
-        if rule.on_error == "refuse" and rule.acts and rule.stream != "after":
+        if rule.judgement(failure) == "refuse" and rule.acts and rule.stream != "after":
             self.failed_closed = True
             self._stop = start if self._stop is None else min(start, self._stop)

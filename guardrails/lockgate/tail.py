@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from lockgate.detectors.scanner import Match
+from lockgate.detectors.units import LONGEST
 from lockgate.normalise import last_visible
 from lockgate.policy.plan import Sweep
 from lockgate.windows import borders
@@ -73,9 +74,10 @@ class Windows:
     `cleared` is the offset up to which they are.
     """
 
-    __slots__ = ("_ahead", "_base", "_text", "_torn", "cleared")
+    __slots__ = ("_ahead", "_base", "_past", "_text", "_torn", "cleared")
 
     def __init__(self) -> None:
+        self._past: list[str] = []  # windows that may be read with the next one
         self._text = ""
         self._base = 0
         self._ahead: dict[int, int] = {}  # settled windows that an earlier, unsettled one still blocks
@@ -88,19 +90,33 @@ class Windows:
         torn, self._torn = self._torn, False
         return torn
 
-    def cut(self, *, final: bool) -> list[tuple[int, str]]:
-        """The windows that are whole now, each with its offset."""
+    def cut(self, *, final: bool) -> list[tuple[int, str, str]]:
+        """The windows that are whole now: offset, text, and what is read with it of the text before."""
         text, start = self._text, 0
         found = []
         for end in borders(text, final=final):
-            found.append((self._base + start, text[start:end]))
+            window = text[start:end]
+            found.append((self._base + start, window, self._before(window)))
             start = end
         if start:
             self._text = text[start:]
             self._base += start
         return found
 
-    def give_up(self) -> list[tuple[int, str]]:
+    def forget(self) -> None:
+        """What comes next is another text."""
+        self._past = []
+
+    def _before(self, window: str) -> str:
+        """As `units.each` has it: as many whole windows as fit."""
+        past = self._past
+        while past and sum(map(len, past)) + len(window) > LONGEST:
+            del past[0]
+        before = "".join(past)
+        past.append(window)
+        return before
+
+    def give_up(self) -> list[tuple[int, str, str]]:
         """What there is of a window that is not whole."""
         found = self.cut(final=True)
         self._torn = self._torn or bool(found)

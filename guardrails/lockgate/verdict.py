@@ -40,12 +40,15 @@ class Finding:
     choice: int | None = None
 
 
-Reason = Literal["timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable", "straddles"]
+Reason = Literal[
+    "timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable", "straddles", "unverified"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A detector or a condition that gave no answer. A value, not an exception: the rule's `on_error` decides."""
+    """A detector or a condition that gave no answer. A value, not an exception: the rule's `on_error` decides; of an
+    `unverified` text, in a language that the detector does not know, its `on_unverified`, which stands here then."""
 
     detector: str
     reason: Reason
@@ -146,6 +149,8 @@ class Verdict:
     where: str = ""
     unavailable: bool = False
     failed_open: int = 0
+    unverified: int = 0
+    models: tuple[str, ...] = ()
     refused_choices: dict[int, str] = field(default_factory=dict)
 
     @property
@@ -179,6 +184,8 @@ class Verdict:
                 for f in self.failures
             ],
             "failed_open": self.failed_open,
+            "unverified": self.unverified,
+            "models": list(self.models),
             "coverage": self.coverage.public(),
         }
 

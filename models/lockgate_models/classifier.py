@@ -66,6 +66,11 @@ class Cache:
                 self._kept.move_to_end(key)
             return found
 
+    def peek(self, key: bytes) -> TextScores | None:
+        """As `get`, but neither counted nor a use."""
+        with self._lock:
+            return self._kept.get(key)
+
     def put(self, key: bytes, scores: TextScores) -> None:
         with self._lock:
             self._kept[key] = scores
@@ -74,8 +79,18 @@ class Cache:
                 self._kept.popitem(last=False)
 
 
+@dataclass(slots=True)
+class _Flight:
+    """A text that is being scored, for all who ask for it meanwhile. The last one to leave cancels what has not begun."""
+
+    windows: Sequence[Window]
+    futures: list[Future[Row]]
+    waiting: int = 0
+
+
 class TextClassifier:
-    """One model, shared by all who ask. `cache` in texts."""
+    """One model, shared by all who ask. `cache` in texts. A text that is asked for twice at once is read once: a policy
+    that asks for five heads costs what one costs."""
 
     def __init__(self, manifest: Manifest, windower: Windower, batcher: Batcher, *, cache: int = 8192) -> None:
         self.manifest = manifest
@@ -84,6 +99,8 @@ class TextClassifier:
         self.cache = Cache(cache)
         self._salt = manifest.revision.encode()[:64]
         self._read = Reader(manifest)
+        self._flying: dict[bytes, _Flight] = {}
+        self._lock = Lock()
 
     async def scores(self, texts: Sequence[str], lane: Hashable = None) -> list[TextScores]:
         """The scores of each text. Raises OverloadedError, BackendError; a cancelled call takes its work out of the
@@ -96,29 +113,46 @@ class TextClassifier:
                 windows = [self._windower.windows(text) for text in missing.values()]
             else:
                 windows = await asyncio.to_thread(lambda: [self._windower.windows(t) for t in missing.values()])
-            futures = self._batcher.submit([w.ids for found_windows in windows for w in found_windows], lane)
+            flights = self._board(dict(zip(missing, windows, strict=True)), lane)
             try:
-                rows = await asyncio.gather(*map(asyncio.wrap_future, futures))
-            except BaseException:
-                _cancel(futures)
-                raise
-            at = 0
-            for key, mine in zip(missing, windows, strict=True):
-                found[key] = self._read.scores(mine, rows[at : at + len(mine)])
-                self.cache.put(key, found[key])
-                at += len(mine)
+                waited = [asyncio.wrap_future(future) for flight in flights.values() for future in flight.futures]
+                all_rows = iter(await asyncio.shield(asyncio.gather(*waited)))  # others may wait for the same
+                for key, flight in flights.items():
+                    rows = [next(all_rows) for _ in flight.futures]
+                    if (kept := self.cache.peek(key)) is None:
+                        kept = self._read.scores(flight.windows, rows)
+                        self.cache.put(key, kept)
+                    found[key] = kept
+            finally:
+                self._leave(flights)
         return [found[key] for key in keys]
 
     def close(self) -> None:
         self._batcher.close()
 
+    def _board(self, missing: Mapping[bytes, Sequence[Window]], lane: Hashable) -> dict[bytes, _Flight]:
+        """The flight of each text: one that is under way, or a new one. Raises OverloadedError, and starts none then."""
+        with self._lock:
+            new = {key: windows for key, windows in missing.items() if key not in self._flying}
+            futures = iter(self._batcher.submit([w.ids for windows in new.values() for w in windows], lane))
+            for key, windows in new.items():
+                self._flying[key] = _Flight(windows, [next(futures) for _ in windows])
+            flights = {key: self._flying[key] for key in missing}
+            for flight in flights.values():
+                flight.waiting += 1
+            return flights
+
+    def _leave(self, flights: Mapping[bytes, _Flight]) -> None:
+        with self._lock:
+            for key, flight in flights.items():
+                flight.waiting -= 1
+                if not flight.waiting:
+                    del self._flying[key]
+                    for future in flight.futures:
+                        future.cancel()  # what is done or under way is not touched
+
     def _key(self, text: str) -> bytes:
         return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt).digest()
-
-
-def _cancel(futures: Sequence[Future[Row]]) -> None:
-    for future in futures:
-        future.cancel()
 
 
 class Reader:
@@ -134,9 +168,9 @@ class Reader:
 
     def scores(self, windows: Sequence[Window], rows: Sequence[Row]) -> TextScores:
         """One text's scores from those of its windows. Raises BackendError for a value that is no number."""
-        logits = np.stack([row["labels"] for row in rows])
-        if not np.isfinite(logits).all():
+        if not all(np.isfinite(values).all() for row in rows for values in row.values()):
             raise BackendError("the model answered with what is no number")
+        logits = np.stack([row["labels"] for row in rows])
         probabilities = self.probabilities(logits)
         best = probabilities.max(0)
         for part in self._exclusive:

@@ -65,9 +65,7 @@ class Peer:
 def expect(metrics: Metrics, plan: Plan) -> None:
     """Tell metrics of a policy that comes into force."""
     rules = {rule.id: rule for side in (plan.prompt, plan.completion) for rule in side.rules}
-    metrics.expect(
-        plan.policy, plan.hash, [(rule.id, [use.kind for use in rule.uses], rule.on_error) for rule in rules.values()]
-    )
+    metrics.expect(plan.policy, plan.hash, [(rule.id, rule.detectors, rule.on_error) for rule in rules.values()])
 
 
 def begin(visit: Visit, scope: Scope, route: str = UNGUARDED) -> Seen | None:

@@ -79,6 +79,7 @@ class Visit:
     error: str = ""
     started: bool = False
     failed_open: int = 0
+    unverified: int = 0
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     seen: Seen | None = None
@@ -96,6 +97,8 @@ class Visit:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
+        if self.unverified:
+            headers.append((b"x-lockgate-unverified", str(self.unverified).encode()))
         return headers
 
     def note(self, verdict: Verdict | None = None) -> dict[str, Any]:
@@ -144,8 +147,13 @@ def account(visit: Visit, verdict: Verdict) -> None:
     if verdict.failed_open:
         visit.failed_open += verdict.failed_open
         context.count("failed_open", verdict.failed_open)
-        rules = ", ".join(sorted({f.rule for f in verdict.failures if f.on_error == "allow"}))
+        rules = ", ".join(
+            sorted({f.rule for f in verdict.failures if f.on_error == "allow" and f.reason != "unverified"})
+        )
         _log.warning("failed open on the %s side: %s", verdict.side, rules)
+    if verdict.unverified:
+        visit.unverified += verdict.unverified
+        context.count("unverified", verdict.unverified)
     if verdict.coverage.unread:
         context.count("unread", verdict.coverage.unread)
 

@@ -22,6 +22,7 @@ from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Segment
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
+from lockgate.verdict import Finding
 
 EXCHANGE = Exchange("x", "chat")
 
@@ -96,7 +97,7 @@ async def test_it_looks_sentence_by_sentence_or_at_whole_texts(crew: Crew) -> No
     made = detector(crew, analyse=analyse)
     assert made.reach == SENTENCE
     answer = await ask(made, [segment(text)], EXCHANGE, 30)
-    assert [finding.span for finding in answer if not isinstance(finding, str)] == [(25, 29)]
+    assert [finding.span for finding in answer if isinstance(finding, Finding)] == [(25, 29)]
     assert seen == ["This is Bob. ", "And this is anna."]
     assert PresidioDetector(words, {"en": ["PERSON"]}, reach="whole").reach == WHOLE
 

@@ -19,7 +19,7 @@ from lockgate.exchange import Exchange, Segment
 from lockgate.guard import Guard
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
-from lockgate.verdict import Action
+from lockgate.verdict import Action, Finding
 
 pytestmark = pytest.mark.full
 
@@ -61,7 +61,7 @@ def make(folder: Path | None = None, **config: Any) -> presidio.PresidioDetector
 async def found(detector: presidio.PresidioDetector, text: str) -> list[tuple[str, str]]:
     answer = await ask(detector, [Segment("/a", "user", "text", text)], EXCHANGE, 60)
     assert not isinstance(answer, str), answer
-    return [(f.label, text[slice(*f.span)]) for f in answer if f.span is not None]
+    return [(f.label, text[slice(*f.span)]) for f in answer if isinstance(f, Finding) and f.span is not None]
 
 
 # --- Forms ------------------------------------------------------------------------------------------------------------

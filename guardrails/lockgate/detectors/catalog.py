@@ -11,18 +11,20 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lockgate.detectors import invisible, patterns, pii, presidio, secrets, size, words
+from lockgate.detectors import classifier, invisible, language, patterns, pii, presidio, secrets, size, topic, words
 from lockgate.detectors.protocol import Detector, PatternDetector
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`config` reads what a policy says under `use: {kind: …}`; `build` makes the detector of it. Either may raise:
-    a ValidationError or a PolicyError becomes an error of that line. `shipped`: its pattern rows are ours, known to
+    """`config` reads what a policy says under `use: {kind: …}`; `build` makes the detector of it, `beside` a second one
+    of the same kind, where what is asked needs it. Each may raise: a ValidationError or a PolicyError becomes an error
+    of that line. `shipped`: its pattern rows are ours, known to
     compile. `files`: its configuration may name files, whose paths are relative to the policy's own file."""
 
     config: type[BaseModel]
     build: Callable[[Any], PatternDetector | Detector]
+    beside: Callable[[Any], Detector | None] = lambda _: None
     shipped: bool = False
     files: bool = False
 
@@ -31,8 +33,11 @@ CATALOG: Mapping[str, Entry] = {
     "patterns": Entry(patterns.PatternsConfig, patterns.build),
     "words": Entry(words.WordsConfig, words.build),
     "secrets": Entry(secrets.SecretsConfig, secrets.build, shipped=True),
-    "pii": Entry(pii.PiiConfig, pii.build, shipped=True),
+    "pii": Entry(pii.PiiConfig, pii.build, pii.names, shipped=True),
     "invisible": Entry(invisible.InvisibleConfig, invisible.build, shipped=True),
     "size": Entry(size.SizeConfig, size.build),
+    "classifier": Entry(classifier.ClassifierConfig, classifier.build),
+    "topic": Entry(topic.TopicConfig, topic.build),
+    "language": Entry(language.LanguageConfig, language.build),
     "presidio": Entry(presidio.PresidioConfig, presidio.build, files=True),
 }

@@ -19,7 +19,7 @@ from lockgate.detectors import pii_address, pii_context, pii_crypto, pii_iban, p
 from lockgate.detectors.checks import ESCAPE, card_number, closed, opening, social_security_number, word
 from lockgate.detectors.pii_phone import phone_specs
 from lockgate.detectors.pii_table import IDENTITY
-from lockgate.detectors.protocol import PatternDetector, PatternSpec, Spans
+from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec, Spans
 from lockgate.detectors.views import ENCODED, Decoded, seen_in
 
 KIND = "pii"
@@ -36,23 +36,29 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Names that stand for several kinds."""
 KINDS: tuple[str, ...] = tuple(sorted({kind for group in GROUPS.values() for kind in group}))
+NAMES: tuple[str, ...] = ("LOCATION", "ORGANIZATION", "PERSON")
+"""Kinds that only a model finds, so that they are looked for where they are asked for; `names` stands for all. It finds
+street addresses too, beside their rows."""
+
+
+_WORDS = (*KINDS, *NAMES, *GROUPS, "names")
 
 
 def _known(kind: str) -> str:
-    if kind not in KINDS and kind not in GROUPS:
+    if kind not in _WORDS:
         # The error that pydantic gives for a Literal, which this is but for its length.
-        known = ", ".join(f"'{name}'" for name in (*KINDS, *GROUPS))
+        known = ", ".join(f"'{name}'" for name in _WORDS)
         raise PydanticCustomError("literal_error", "Input should be one of the kinds", {"expected": known})
     return kind
 
 
-PiiKind = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*KINDS, *GROUPS]})]
+PiiKind = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": [*_WORDS]})]
 Region = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
 
 
 class PiiConfig(BaseModel):
-    """`kinds`: the labels to look for, or names of groups of them; all if not given. `min_score`: rows below it are left
-    out.
+    """`kinds`: the labels to look for, or names of groups of them; all that need no model if not given. `min_score`: rows
+    and names below it are left out.
 
     `phone_regions`: the countries (ISO 3166-1, two letters) whose national ways to write a phone number are known;
     numbers with a + are found for all. `views`: the disguises in which they are looked for.
@@ -68,12 +74,27 @@ class PiiConfig(BaseModel):
 
 def build(config: PiiConfig) -> PatternDetector:
     """Raises PolicyError for a phone region that does not exist."""
-    named = KINDS if config.kinds is None else config.kinds
-    kinds = frozenset(kind for name in named for kind in GROUPS.get(name, (name,)))
+    kinds = _asked(config)
     rows = [*_SPECS, *pii_numbers.specs(), *pii_context.SPECS, *pii_crypto.SPECS, *pii_address.SPECS]
     rows += phone_specs(config.phone_regions) if "PHONE_NUMBER" in kinds else ()
     specs = (spec for spec in rows if spec.label in kinds and spec.score >= config.min_score)
     return PatternDetector(KIND, seen_in(specs, config.views), kinds)
+
+
+def names(config: PiiConfig) -> Detector | None:
+    """The part that a model finds, where a name is asked for. Raises PolicyError where there is no such model."""
+    kinds = _asked(config)
+    if kinds.isdisjoint(NAMES):
+        return None
+    from lockgate.detectors.model import MODELS, TEXT
+    from lockgate.detectors.names import NamesDetector
+
+    return NamesDetector(KIND, MODELS.named(TEXT), kinds & {*NAMES, "STREET_ADDRESS"}, config.min_score)
+
+
+def _asked(config: PiiConfig) -> frozenset[str]:
+    named = KINDS if config.kinds is None else config.kinds
+    return frozenset(kind for name in named for kind in (NAMES if name == "names" else GROUPS.get(name, (name,))))
 
 
 # E-mail addresses

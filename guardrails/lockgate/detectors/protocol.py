@@ -94,6 +94,15 @@ class PatternDetector:
         return Reach("characters", max((spec.max_width for spec in self.specs), default=0))
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Among a detector's findings: it can't say anything of the text at `where`, because it does not know its language.
+    The rule's `on_unverified` decides."""
+
+    where: str
+    language: str = ""
+
+
 class OverloadError(LockgateError):
     """A detector has more to do than it can. Raised by `detect`, it is a failure of its own sort, `overload`: the client
     may try again."""
@@ -106,7 +115,9 @@ class Detector(Protocol):
     `labels` are all the labels it can ever give (a condition that names another one is a load error); `languages`
     the ISO 639-1 codes it was made for, empty for any; `gives_spans` whether its findings have spans, so that a
     rewrite can use them. `detect` may raise: that is a failure of the guard, never a finding. One whose class says
-    ``instant = True`` never waits for anything, and is run without a deadline.
+    ``instant = True`` never waits for anything, and is run without a deadline. One whose reach is a sentence gets a text
+    cut into sentence windows, unless its class says ``cuts = True``: then it gets whole texts and windows of streams
+    (`Segment.before`), and must say the same of both. One that asks models names them, as ``name@revision``, in `models`.
     """
 
     kind: str
@@ -115,7 +126,7 @@ class Detector(Protocol):
     reach: Reach
     gives_spans: bool
 
-    async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding]: ...
+    async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding | Doubt]: ...
 
 
 def accept_if(check: Callable[[str], bool]) -> Validate:

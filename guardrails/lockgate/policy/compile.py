@@ -72,6 +72,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         max_hold=policy.stream.max_hold,
         hold_limit=policy.stream.hold_limit,
         deadline=policy.deadline_ms / 1000,
+        models=_models(rules),
         sources=policy.sources,
     )
 
@@ -82,12 +83,12 @@ class _Builder:
     def __init__(self, policy: Policy, catalog: Mapping[str, Entry]) -> None:
         self._policy = policy
         self._catalog = catalog
-        self._built: dict[tuple[str, str, str], PatternDetector | Detector] = {}
+        self._built: dict[tuple[str, str, str], tuple[PatternDetector | Detector, ...]] = {}
         self._priorities = {principle.id: principle.priority for principle in policy.principles}
 
     def rule(self, index: int, rule: Rule) -> PlannedRule:
         policy = self._policy
-        uses = tuple(self._use(index, kind, config) for kind, config in rule.use.items())
+        uses = tuple(use for kind, config in rule.use.items() for use in self._uses(index, kind, config))
         condition = self._condition(index, rule, uses)
         then = rule.then
         action = Action.ALLOW
@@ -111,6 +112,7 @@ class _Builder:
             rewrite=rewrite,
             flags=tuple(then.flag.items()) if then is not None else (),
             on_error=rule.on_error,
+            on_unverified=rule.on_unverified,
             permit=frozenset(rule.permit),
             final=rule.final,
             principle=rule.principle or "",
@@ -120,7 +122,7 @@ class _Builder:
             where=policy.at("rules", index),
         )
 
-    def _use(self, index: int, kind: str, config: Any) -> Use:
+    def _uses(self, index: int, kind: str, config: Any) -> list[Use]:
         where = self._policy.at("rules", index, "use", kind)
         entry = self._catalog.get(kind)
         if entry is None:
@@ -130,10 +132,12 @@ class _Builder:
         key = (kind, json.dumps(config, sort_keys=True), folder)
         if key not in self._built:
             try:
-                built = entry.build(entry.config.model_validate(config, context={"folder": folder}))
+                read = entry.config.model_validate(config, context={"folder": folder})
+                built = entry.build(read)
                 if entry.shipped and isinstance(built, PatternDetector):
                     built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
-                self._built[key] = built
+                second = entry.beside(read)
+                self._built[key] = (built,) if second is None else (built, second)
             except ValidationError as error:
                 raise self._misread(error, index, kind, config, entry) from None
             except PolicyError as error:
@@ -142,10 +146,10 @@ class _Builder:
                 raise error.at(
                     self._policy.at("rules", index, "use", kind, part) if written else self._row(index, kind, part)
                 ) from None
-        detector = self._built[key]
-        if isinstance(detector, PatternDetector):
-            self._check_patterns(detector, index)
-        return Use(kind, detector)
+        for detector in self._built[key]:
+            if isinstance(detector, PatternDetector):
+                self._check_patterns(detector, index)
+        return [Use(kind, detector) for detector in self._built[key]]
 
     def _misread(self, error: ValidationError, index: int, kind: str, config: Any, entry: Entry) -> PolicyError:
         """The first thing that is wrong with a detector's configuration."""
@@ -176,7 +180,7 @@ class _Builder:
         if rule.when is None:
             return None
         where = self._policy.at("rules", index, "when")
-        return compile_condition(rule.when, where=where, detectors={use.kind: use.detector.labels for use in uses})
+        return compile_condition(rule.when, where=where, detectors=_labels(uses))
 
     def _stream(
         self, index: int, rule: Rule, uses: tuple[Use, ...], condition: Condition | None, action: Action
@@ -212,6 +216,19 @@ class _Builder:
         if any(use.detector.reach.kind == "sentence" for use in uses):
             return "window"
         return "span"
+
+
+def _models(rules: Iterable[PlannedRule]) -> tuple[str, ...]:
+    asked = (getattr(use.detector, "models", ()) for rule in rules for use in rule.uses)
+    return tuple(dict.fromkeys(name for names in asked for name in names))
+
+
+def _labels(uses: Iterable[Use]) -> dict[str, frozenset[str]]:
+    """Kind → all labels that it can give."""
+    labels: dict[str, frozenset[str]] = {}
+    for use in uses:
+        labels[use.kind] = labels.get(use.kind, frozenset()) | use.detector.labels
+    return labels
 
 
 def _written(path: Sequence[int | str], config: Any) -> tuple[int | str, ...]:

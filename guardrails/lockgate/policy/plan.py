@@ -10,7 +10,7 @@ from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import Scanner
 from lockgate.exchange import Exchange, Kind, Role, Side
 from lockgate.policy.conditions import Condition
-from lockgate.verdict import Action
+from lockgate.verdict import Action, Failure
 
 OnError = Literal["refuse", "flag", "allow"]
 Judgement = Literal["allow", "flag", "refuse"]
@@ -62,6 +62,7 @@ class PlannedRule:
     rewrite: Rewrite | None
     flags: tuple[tuple[str, str], ...]
     on_error: OnError
+    on_unverified: OnError
     permit: frozenset[str]
     final: bool
     principle: str
@@ -72,6 +73,15 @@ class PlannedRule:
 
     def admits(self, role: Role, kind: Kind) -> bool:
         return role in self.roles and kind in self.kinds
+
+    @property
+    def detectors(self) -> tuple[str, ...]:
+        """The kinds that its `use:` names, each once."""
+        return tuple(dict.fromkeys(use.kind for use in self.uses))
+
+    def judgement(self, failure: Failure) -> OnError:
+        """What a failure of its `use:` means."""
+        return self.on_unverified if failure.reason == "unverified" else self.on_error
 
     @property
     def acts(self) -> bool:
@@ -129,7 +139,7 @@ class SidePlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A policy, compiled. `hash` names its merged content; `max_hold` and `hold_limit` are in characters; `deadline`
-    in seconds, for all detectors of one side together."""
+    in seconds, for all detectors of one side together; `models` as ``name@revision``."""
 
     policy: str
     hash: str
@@ -140,6 +150,7 @@ class Plan:
     max_hold: int
     hold_limit: int
     deadline: float
+    models: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
 
     def ready(self) -> None:

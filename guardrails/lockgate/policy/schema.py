@@ -195,7 +195,8 @@ def _uses(value: Any) -> Any:
 class Rule(Model):
     """Binds detectors (`use`) and a condition (`when`) to what happens (`then`).
 
-    `use` maps a detector's kind to its configuration, which the detector's own model reads.
+    `use` maps a detector's kind to its configuration, which the detector's own model reads. `on_error` is for a check that
+    failed, `on_unverified` for a text in a language that a model was not trained on.
     """
 
     id: Id
@@ -213,6 +214,7 @@ class Rule(Model):
     ] = None
     stream: Literal["hold", "after"] | None = None
     on_error: Literal["refuse", "flag", "allow"] = "refuse"
+    on_unverified: Literal["refuse", "flag", "allow"] = "allow"
     permit: Words = ()
     final: StrictBool = False
 

@@ -196,7 +196,8 @@ class Metrics:
             if verdict.failures:
                 for failure in verdict.failures:
                     self._failures.add((failure.detector, failure.reason, failure.on_error))
-                for rule_id, _ in {(f.rule, f.choice) for f in verdict.failures if f.on_error == "allow"}:
+                open_ = [f for f in verdict.failures if f.on_error == "allow" and f.reason != "unverified"]
+                for rule_id, _ in {(f.rule, f.choice) for f in open_}:
                     self._fail_open.add((policy, rule_id))
 
     def called(

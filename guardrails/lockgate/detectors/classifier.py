@@ -1,0 +1,199 @@
+"""What a trained model says of a text: injection, harm, toxicity, bias, refusal, advice.
+
+Texts are read in units (`units.py`): of a text that is there whole, as few as show every sentence with company; of an
+answer, which may be a stream, one for each sentence, with what stands before it. Heads for which one sentence is enough
+also read each sentence alone. All detectors of a process share a model, and a unit that several ask about is read once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from lockgate.detectors.language import language_of
+from lockgate.detectors.model import MODELS, TEXT, Model
+from lockgate.detectors.protocol import SENTENCE, Doubt, OverloadError
+from lockgate.detectors.units import Unit, covering, each, sentences
+from lockgate.errors import PolicyError
+from lockgate.exchange import Exchange, Segment
+from lockgate.normalise import fold
+from lockgate.policy.nearest import suggest
+from lockgate.verdict import Finding
+
+if TYPE_CHECKING:
+    from lockgate_models.classifier import TextScores
+    from lockgate_models.manifest import Manifest
+
+KIND = "classifier"
+ALONE = frozenset({"injection", "indirect"})
+"""Families that also read each sentence alone: an attack is one sentence somewhere."""
+_SHORT = 24  # characters: what is shorter says nothing alone
+
+Sensitivity = Literal["low", "normal", "high"]
+Head = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9./-]*$")]
+Score = Annotated[float, Field(ge=0, le=1)]
+
+
+class ClassifierConfig(BaseModel):
+    """`heads`: families of the model (``harm``) or single labels (``harm.cyber``). Each counts from its threshold on:
+    the manifest's for this `sensitivity` (`low` fires least), or `above`, one for all or one a head. `model`: a shipped
+    model's name, or a folder's path."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    heads: Annotated[tuple[Head, ...], Field(min_length=1)]
+    sensitivity: Sensitivity = "normal"
+    above: Score | dict[Head, Score] | None = None
+    model: Annotated[str, StringConstraints(min_length=1)] = TEXT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, (str, list, tuple)):
+            value = {"heads": value}
+        if isinstance(value, Mapping) and isinstance(value.get("heads"), str):
+            value = {**value, "heads": [value["heads"]]}
+        return value
+
+
+class Read(NamedTuple):
+    """A unit of a text, what the model says of it, and of its sentences alone."""
+
+    unit: Unit
+    scores: TextScores
+    alone: Sequence[tuple[Unit, TextScores]]
+
+
+class ClassifierDetector:
+    """`thresholds`: label → the score from which it counts. `rests`: for labels that exclude each other, the one that
+    stands for none of them, which must not be the likelier."""
+
+    kind = KIND
+    reach = SENTENCE
+    gives_spans = True
+    cuts = True
+
+    def __init__(self, model: Model, thresholds: Mapping[str, float]) -> None:
+        self._model = model
+        self._thresholds = dict(thresholds)
+        self._alone = frozenset(label for label in thresholds if label.partition(".")[0] in ALONE)
+        self._rests = _rests(model.manifest)
+        self.labels = frozenset(thresholds)
+        self.models = (model.name,)
+        self.languages = frozenset(model.manifest.languages)
+
+    async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding | Doubt]:
+        texts = [whole_of(segment) for segment in segments]
+        units = [units_of(segment) for segment in segments]
+        read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id, alone=bool(self._alone))
+        found: list[Finding | Doubt] = []
+        for segment, text, results in zip(segments, texts, read, strict=True):
+            shift = len(segment.before or "")
+            for result in results:
+                mine = list(self._said(segment.where, result, shift))
+                found.extend(mine)
+                if not mine and (unknown := self._unknown(text[result.unit.start : result.unit.end])):
+                    found.append(Doubt(segment.where, unknown))
+        return found
+
+    def _unknown(self, text: str) -> str | None:
+        """The text's language, if the model was not trained on it."""
+        language = language_of(text) if self.languages else None
+        return language if language not in self.languages else None
+
+    def _said(self, where: str, read: Read, shift: int) -> Iterable[Finding]:
+        """What is over its threshold: of the whole unit, or the sentence that says more than it."""
+        for label, threshold in self._thresholds.items():
+            rest = self._rests.get(label)
+            score, place = read.scores.labels[label], read.unit
+            if label in self._alone:
+                for sentence, scores in read.alone:
+                    if scores.labels[label] > score:
+                        score, place = scores.labels[label], sentence
+            elif rest is not None and read.scores.labels[rest] > score:
+                continue
+            if score >= threshold:
+                yield Finding(KIND, label, score, where, (place.own - shift, place.end - shift))
+
+
+def whole_of(segment: Segment) -> str:
+    return (segment.before or "") + segment.text
+
+
+def units_of(segment: Segment) -> list[Unit]:
+    """How a segment is read: a window of a stream as one unit, an answer as a stream would, anything else in the fewest
+    units."""
+    if segment.before is not None:
+        shift = len(segment.before)
+        return [Unit(0, shift, shift + len(segment.text))]
+    return each(segment.text) if segment.choice is not None else covering(segment.text)
+
+
+async def read_units(
+    model: Model, asked: Sequence[tuple[str, Sequence[Unit]]], lane: str, *, alone: bool
+) -> list[list[Read]]:
+    """What the model says of each unit of each text; with `alone`, of each own sentence too. One batch. Raises
+    OverloadError, BackendError."""
+    from lockgate_models.errors import OverloadedError
+
+    plans = [
+        [(unit, [s for s in sentences(text, unit) if s.end - s.own >= _SHORT] if alone else []) for unit in units]
+        for text, units in asked
+    ]
+    wanted: list[str] = []
+    for (text, _), plan in zip(asked, plans, strict=True):
+        for unit, inner in plan:
+            wanted += [fold(text[one.start : one.end]) for one in (unit, *inner)]
+    try:
+        scores = iter(await model.classifier().scores(wanted, lane))
+    except OverloadedError:
+        raise OverloadError from None
+    return [
+        [Read(unit, next(scores), [(one, next(scores)) for one in inner]) for unit, inner in plan] for plan in plans
+    ]
+
+
+def _rests(manifest: Manifest) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for family in manifest.exclusive:
+        rest = f"{family}.none"
+        if rest in manifest.families[family]:
+            found |= {label: rest for label in manifest.families[family] if label != rest}
+    return found
+
+
+def labels_of(manifest: Manifest, heads: Sequence[str]) -> list[str]:
+    """The labels that heads stand for. Raises PolicyError for one that the model has not."""
+    families = manifest.families
+    labels: dict[str, None] = {}
+    for head in heads:
+        if head in families:
+            labels |= dict.fromkeys(label for label in families[head] if not label.endswith(".none"))
+        elif head in manifest.labels:
+            labels[head] = None
+        else:
+            known = [*families, *manifest.labels]
+            hint = suggest(head, known) or f"it has: {', '.join(families)}"
+            raise PolicyError(f"heads: the model {manifest.name!r} has no head {head!r}", hint=hint)
+    return list(labels)
+
+
+def build(config: ClassifierConfig) -> ClassifierDetector:
+    """Raises PolicyError for a model that is not there, a head that it has not, a label without a threshold."""
+    model = MODELS.named(config.model)
+    manifest = model.manifest
+    thresholds: dict[str, float] = {}
+    own = config.above if isinstance(config.above, dict) else {}
+    if unknown := sorted(set(own) - set(config.heads)):
+        raise PolicyError(f"above: {unknown[0]!r} is not among the heads", hint=suggest(unknown[0], config.heads))
+    for head in config.heads:
+        said = own.get(head, config.above if isinstance(config.above, float) else None)
+        for label in labels_of(manifest, [head]):
+            if said is None and label not in manifest.thresholds:
+                raise PolicyError(
+                    f"heads: the model {manifest.name!r} has no threshold for {label!r}", hint="write one: `above: 0.9`"
+                )
+            thresholds[label] = said if said is not None else manifest.threshold(label, config.sensitivity)
+    return ClassifierDetector(model, thresholds)

@@ -1,0 +1,67 @@
+"""Names of people, places, organisations and streets, as the model's token head marks them. Part of `pii`.
+
+The model reads without capitals; where a text uses them, a name without one is not believed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from lockgate.detectors.classifier import Read, read_units, units_of, whole_of
+from lockgate.detectors.model import Model
+from lockgate.detectors.protocol import SENTENCE, Doubt
+from lockgate.exchange import Exchange, Segment
+from lockgate.normalise import Folded
+from lockgate.verdict import Finding
+
+_CAPITAL = re.compile(r"[^\W\d_a-z]")
+_INNER = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]")  # a capital that no sentence's beginning explains
+_TRIM = " \t\n\r.,;:!?\"'()[]{}<>*_`"
+
+
+class NamesDetector:
+    """`labels` are those of the token head that are looked for; findings below `min_score` are left out."""
+
+    reach = SENTENCE
+    gives_spans = True
+    cuts = True
+
+    def __init__(self, kind: str, model: Model, labels: Iterable[str], min_score: float) -> None:
+        self.kind = kind
+        self.labels = frozenset(labels)
+        self.models = (model.name,)
+        self.languages = frozenset(model.manifest.languages)
+        self._model = model
+        self._min_score = min_score
+
+    async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding | Doubt]:
+        texts = [whole_of(segment) for segment in segments]
+        units = [units_of(segment) for segment in segments]
+        read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id, alone=False)
+        found: list[Finding] = []
+        for segment, text, results in zip(segments, texts, read, strict=True):
+            for result in results:
+                found.extend(self._said(segment, text, result))
+        return found
+
+    def _said(self, segment: Segment, text: str, read: Read) -> Iterable[Finding]:
+        unit = read.unit
+        if not read.scores.names:
+            return
+        part = text[unit.start : unit.end]
+        folded = Folded(part)
+        capitals = _INNER.search(part) is not None
+        shift = len(segment.before or "")
+        for name in read.scores.names:
+            if name.label not in self.labels or name.score < self._min_score or name.end <= name.start:
+                continue
+            start = max(unit.start + folded.original(name.start), unit.own)
+            end = min(unit.start + folded.original_end(name.end), unit.end)
+            while start < end and text[start] in _TRIM:
+                start += 1
+            while end > start and text[end - 1] in _TRIM:
+                end -= 1
+            if end - start < 2 or (capitals and _CAPITAL.search(text, start, end) is None):
+                continue
+            yield Finding(self.kind, name.label, name.score, segment.where, (start - shift, end - shift))

@@ -1,0 +1,164 @@
+"""The classifier in an engine, with a model small enough to know its answers: a word decides."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lockgate.detectors import classifier, model
+from lockgate.detectors.classifier import ClassifierConfig, ClassifierDetector
+from lockgate.detectors.model import MODELS
+from lockgate.detectors.protocol import Doubt
+from lockgate.errors import PolicyError
+from lockgate.exchange import Exchange, Segment
+from lockgate.tail import Windows
+from lockgate.verdict import Finding
+from tiny_model import write_model
+
+EXCHANGE = Exchange("01", "chat")
+GERMAN = "Kannst du mir sagen, wann der nächste Zug an die Küste fährt?"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    place = tmp_path_factory.mktemp("models")
+    write_model(place / "tiny", languages=["en"])
+    write_model(place / "broken", window=None)
+    before = MODELS.places, MODELS.options
+    model.run_models([place], None)
+    yield place
+    model.run_models(*before)
+
+
+def made(use: Any, **more: Any) -> ClassifierDetector:
+    given = {"heads": use, **more} if more else use
+    config = ClassifierConfig.model_validate(given)
+    return classifier.build(config.model_copy(update={"model": "tiny"}))
+
+
+def text(said: str, where: str = "/a", choice: int | None = None) -> Segment:
+    return Segment(where, "user", "text", said, choice)
+
+
+async def found(detector: ClassifierDetector, *segments: Segment) -> list[tuple[str, str, tuple[int, int] | None]]:
+    answer = await detector.detect(segments, EXCHANGE)
+    return [(f.where, f.label, f.span) for f in answer if isinstance(f, Finding)]
+
+
+async def test_a_head_is_found_where_it_is_over_its_threshold() -> None:
+    detector = made("injection")
+    assert detector.labels == {"injection"}
+    assert await found(detector, text("calm calm"), text("an attack", "/b")) == [("/b", "injection", (0, 9))]
+
+
+async def test_a_family_stands_for_its_labels() -> None:
+    detector = made(["harm", "injection"], above=0.6)
+    assert detector.labels == {"harm", "harm.weapons", "injection"}
+    assert await found(detector, text("a bomb")) == [("/a", "harm", (0, 6)), ("/a", "harm.weapons", (0, 6))]
+    assert await found(made("harm.weapons", above=0.6), text("a bomb")) == [("/a", "harm.weapons", (0, 6))]
+    assert await found(made("harm", above={"harm": 0.95}), text("a bomb")) == []
+
+
+async def test_of_labels_that_exclude_each_other_none_must_not_be_likelier() -> None:
+    detector = made("advice", above=0.0)
+    assert detector.labels == {"advice.legal"}
+    assert await found(detector, text("the law")) == [("/a", "advice.legal", (0, 7))]
+    assert await found(detector, text("calm")) == []
+
+
+async def test_an_attack_is_found_as_the_sentence_that_it_is() -> None:
+    calm = "This is a calm sentence about nothing. "
+    attack = "Somewhere in it there is an attack, though. "
+    answer = await made("injection").detect([text(calm + attack + calm)], EXCHANGE)
+    spans = [f.span for f in answer if isinstance(f, Finding)]
+    assert spans in ([(0, len(calm + attack + calm))], [(len(calm), len(calm + attack))])
+
+
+async def test_disguised_letters_are_folded_before_the_model_reads() -> None:
+    assert await found(made("injection"), text("an \uff41tt\u0430ck")) == [("/a", "injection", (0, 9))]
+
+
+async def test_a_text_in_a_language_that_it_does_not_know_is_doubted() -> None:
+    answer = await made("injection").detect([text(GERMAN), text(GERMAN + " attack", "/b")], EXCHANGE)
+    assert [(type(one), one.where) for one in answer] == [(Doubt, "/a"), (Finding, "/b")]
+
+
+WORDS = st.lists(
+    st.sampled_from(["calm", "attack", "bomb", "law", "king.", "Ada!", "and", "then\n", "x" * 90]), max_size=80
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(WORDS, st.integers(1, 60))
+def test_the_stream_is_judged_as_the_whole(words: list[str], step: int) -> None:
+    said = " ".join(words)
+
+    async def both() -> tuple[set[Any], set[Any]]:
+        detector = made(["injection", "harm"], above=0.6)
+        whole = await found(detector, text(said, choice=0))
+        stream, parts = Windows(), []
+        for at in range(0, len(said), step):
+            stream.feed(said[at : at + step])
+            parts += stream.cut(final=at + step >= len(said))
+        streamed = []
+        for start, window, before in parts:
+            segment = Segment("/a", "assistant", "text", window, 0, before=before)
+            for where, label, span in await found(detector, segment):
+                assert span is not None
+                assert 0 <= span[0] < span[1] <= len(window)
+                streamed.append((where, label, (span[0] + start, span[1] + start)))
+        return set(whole), set(streamed)
+
+    whole, streamed = asyncio.run(both())
+    assert whole == streamed
+
+
+@pytest.mark.parametrize(
+    ("use", "problem"),
+    [
+        ("injectoin", "has no head 'injectoin'"),
+        ("harm", "has no threshold for 'harm'"),
+        ({"heads": ["injection"], "above": {"harm": 0.5}}, "'harm' is not among the heads"),
+    ],
+)
+def test_what_can_not_be_asked(use: Any, problem: str) -> None:
+    with pytest.raises(PolicyError, match=problem):
+        made(use)
+
+
+@pytest.mark.parametrize(("name", "problem"), [("tny", "there is no model 'tny'"), ("broken", "window")])
+def test_a_model_that_is_not_there_or_wrong(name: str, problem: str) -> None:
+    with pytest.raises(PolicyError, match=problem):
+        classifier.build(ClassifierConfig.model_validate({"heads": "injection", "model": name}))
+
+
+def test_a_tampered_file_refuses_to_start(tiny: Path) -> None:
+    folder = write_model(tiny / "tampered")
+    with (folder / "int8.onnx").open("r+b") as stream:
+        stream.seek(100)
+        stream.write(b"\0")
+    named = MODELS.named("tampered")
+    with pytest.raises(PolicyError, match="another SHA-256"):
+        named.classifier()
+
+
+def test_a_model_is_loaded_once_and_again_after_a_fork() -> None:
+    one = MODELS.named("tiny")
+    assert MODELS.named("tiny") is one
+    assert one.classifier() is one.classifier()
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        mine = one.loaded is None and one.classifier() is one.loaded
+        os.write(write, b"1" if mine else b"0")
+        os._exit(0)
+    os.close(write)
+    os.waitpid(child, 0)
+    assert os.read(read, 1) == b"1"
+    os.close(read)
