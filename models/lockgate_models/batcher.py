@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lockgate_models.backend import Backend
-from lockgate_models.errors import BackendError
-from lockgate_models.onnx import padded
+from lockgate_models.backend import Backend, padded
+from lockgate_models.errors import BackendError, OverloadedError
 from lockgate_models.queue import Line, Ticket
 
 Row = Mapping[str, NDArray[np.float32]]
@@ -71,8 +70,10 @@ class Batcher:
         return self._line.waiting
 
     def close(self) -> None:
-        """Let the running batches end, and fail what still waits."""
+        """Let the running batches end, fail what still waits, and close the backend."""
         with self._changed:
+            if self._closed:
+                return
             self._closed = True
             left = []
             while batch := self._line.take():
@@ -83,6 +84,7 @@ class Batcher:
         if self._process == os.getpid():
             for thread in self._threads:
                 thread.join()
+        self._backend.close()
 
     def _start(self) -> None:
         thread = threading.Thread(target=self._work, name=f"lockgate-model-{len(self._threads)}", daemon=True)
@@ -123,7 +125,8 @@ class Batcher:
                 for i, sequence in enumerate(sequences)
             ]
         except Exception as error:  # noqa: BLE001 - whatever broke, those who wait must hear of it
-            failure = error if isinstance(error, BackendError) else BackendError(type(error).__name__)
+            known = isinstance(error, BackendError | OverloadedError)
+            failure = error if known else BackendError(type(error).__name__)
             for ticket in batch:
                 _future(ticket).set_exception(failure)
             return

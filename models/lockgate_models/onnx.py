@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import onnxruntime as ort
 
-from lockgate_models.backend import Batch, Outputs
+from lockgate_models.backend import Batch, Device, Outputs
 from lockgate_models.errors import BackendError, DeviceError, ManifestError
 
-Device = Literal["cpu", "gpu"]
-
 _GPU = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
-_WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-"""Few widths: what a runtime prepares for a shape is kept, and padding costs at most a third."""
 
 
 def providers(device: Device) -> list[str]:
@@ -82,15 +76,3 @@ class OnnxBackend:
 
     def close(self) -> None:
         del self._session
-
-
-def padded(sequences: Sequence[Sequence[int]]) -> tuple[Batch, Batch]:
-    """(ids, mask) of a batch, as wide as the next of the usual widths."""
-    longest = max(map(len, sequences))
-    width = next((w for w in _WIDTHS if w >= longest), longest)
-    ids = np.zeros((len(sequences), width), np.int64)
-    mask = np.zeros_like(ids)
-    for i, sequence in enumerate(sequences):
-        ids[i, : len(sequence)] = sequence
-        mask[i, : len(sequence)] = 1
-    return ids, mask

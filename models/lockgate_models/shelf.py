@@ -1,18 +1,18 @@
-"""Where models stand, and how one is taken off the shelf: manifest, verified files, session, batcher."""
+"""How a model is taken off the shelf: manifest, verified files, session, batcher. `places.py` says where they stand."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
+from lockgate_models.backend import Backend, Device
 from lockgate_models.batcher import Batcher
 from lockgate_models.classifier import TextClassifier
 from lockgate_models.errors import DeviceError, ManifestError
+from lockgate_models.kserve import KserveBackend, Output
 from lockgate_models.manifest import NAME, Manifest, Precision, read_manifest, verify
-from lockgate_models.onnx import Device, OnnxBackend, providers
 from lockgate_models.tokens import Windower
 
 OUTPUTS = ("labels", "names", "embedding")
@@ -21,7 +21,12 @@ OUTPUTS = ("labels", "names", "embedding")
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a model is run. `threads` of one run, `parallel` runs at once, `budget` of padded tokens a batch, `room` of
-    tokens that may wait, `cache` of texts."""
+    tokens that may wait, `cache` of texts.
+
+    With an `endpoint` the model runs there, and `device`, `precision` and `threads` are that server's affair; `parallel`
+    is then also the number of connections. The folder's manifest and tokeniser are still needed, its model files not.
+    `timeout` (seconds of a run), `key` and `ca`, as well as the endpoint's form, are those of `KserveBackend`.
+    """
 
     device: Device = "cpu"
     precision: Precision | None = None
@@ -30,50 +35,18 @@ class Options:
     budget: int = 2048
     room: int = 1 << 18
     cache: int = 8192
-
-
-def folders(extra: Sequence[Path] = ()) -> list[Path]:
-    """Where model folders are looked for: the places given, and the source tree's, where this is one."""
-    root = Path(__file__).resolve().parents[1]
-    return [*extra, root] if (root.parent / "pyproject.toml").is_file() else list(extra)
-
-
-def models(places: Sequence[Path]) -> Iterator[Path]:
-    """Every model folder in `places`, each name once, the nearest place's."""
-    seen: set[str] = set()
-    for place in places:
-        for path in sorted(place.glob(f"*/{NAME}")) if place.is_dir() else ():
-            if path.parent.name not in seen:
-                seen.add(path.parent.name)
-                yield path.parent
-
-
-def find(name: str, places: Sequence[Path]) -> Path:
-    """The folder of a model, by its name or path. Raises ManifestError that lists what there is."""
-    direct = Path(name)
-    if (direct / NAME).is_file():
-        return direct
-    there = {path.name: path for path in models(places)}
-    if name not in there:
-        raise ManifestError(f"there is no model {name!r}; there are: {', '.join(sorted(there)) or 'none'}")
-    return there[name]
+    endpoint: str = ""
+    timeout: float = 2.0
+    key: str = field(default="", repr=False)
+    ca: Path | None = None
 
 
 def load(folder: Path, options: Options | None = None) -> TextClassifier:
-    """A model, ready. Every file is verified first. Raises ManifestError, DeviceError."""
+    """A model, ready. Every file that is used is verified first. Raises ManifestError, DeviceError."""
     options = options or Options()
-    _one_runtime()
     manifest = read_manifest(folder)
-    device, precision = _device(manifest, options)
-    try:
-        file = manifest.file(precision)
-    except KeyError:
-        raise ManifestError(f"has no {precision} file", where=str(folder / NAME)) from None
     windower = Windower(verify(folder, manifest.tokenizer), longest=manifest.window, overlap=manifest.overlap)
-    outputs = OUTPUTS if manifest.tags else ("labels",)
-    backend = OnnxBackend(
-        verify(folder, file), outputs, device=device, threads=options.threads, parallel=options.parallel
-    )
+    backend = _far(manifest, options) if options.endpoint else _near(folder, manifest, options)
     return TextClassifier(
         manifest,
         windower,
@@ -82,8 +55,38 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
     )
 
 
+def _near(folder: Path, manifest: Manifest, options: Options) -> Backend:
+    _one_runtime()
+    from lockgate_models.onnx import OnnxBackend
+
+    device, precision = _device(manifest, options)
+    try:
+        file = manifest.file(precision)
+    except KeyError:
+        raise ManifestError(f"has no {precision} file", where=str(folder / NAME)) from None
+    outputs = OUTPUTS if manifest.tags else OUTPUTS[:1]
+    return OnnxBackend(verify(folder, file), outputs, device=device, threads=options.threads, parallel=options.parallel)
+
+
+def _far(manifest: Manifest, options: Options) -> Backend:
+    labels, names, embedding = OUTPUTS
+    outputs = [Output(labels, len(manifest.labels))]
+    if manifest.tags:
+        outputs += [Output(names, len(manifest.tags), per_token=True), Output(embedding, None)]
+    return KserveBackend(
+        options.endpoint,
+        outputs,
+        timeout=options.timeout,
+        parallel=options.parallel,
+        key=options.key,
+        ca=options.ca,
+    )
+
+
 def _device(manifest: Manifest, options: Options) -> tuple[Device, Precision]:
     """Where to run, and which file. The CPU stands in for a GPU only where the manifest allows it."""
+    from lockgate_models.onnx import providers
+
     device = options.device
     try:
         providers(device)

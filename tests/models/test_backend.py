@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lockgate_models.backend import Backend, Batch, Outputs
+from lockgate_models.backend import Backend, Batch, Outputs, padded
 from lockgate_models.batcher import Batcher
 
 
@@ -25,3 +27,17 @@ def test_what_has_its_shape_is_a_backend() -> None:
     futures = batcher.submit([[1], [1, 1, 1]])
     assert [future.result(10)["length"].tolist() for future in futures] == [[1.0], [3.0]]
     batcher.close()
+
+
+@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=700), min_size=1, max_size=5))
+def test_padding_keeps_the_sequences(sequences: list[list[int]]) -> None:
+    ids, mask = padded(sequences)
+    assert ids.shape == mask.shape
+    assert [list(row[:n]) for row, n in zip(ids, map(len, sequences), strict=True)] == sequences
+    assert [int(row.sum()) for row in mask] == list(map(len, sequences))
+    assert not ids[mask == 0].any()
+
+
+def test_widths_are_few() -> None:
+    assert len({padded([[1] * n])[0].shape[1] for n in range(1, 513)}) <= 10
+    assert padded([[1] * 600])[0].shape == (1, 600)

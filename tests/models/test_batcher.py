@@ -102,6 +102,33 @@ def test_a_run_that_fails_fails_those_in_it_and_no_other() -> None:
     batcher.close()
 
 
+def test_a_backend_that_has_too_much_to_do_is_overload() -> None:
+    class Full(Sums):
+        def run(self, ids: Batch, mask: Batch) -> Outputs:
+            raise OverloadedError
+
+    batcher = Batcher(Full(), budget=100)
+    with pytest.raises(OverloadedError):
+        batcher.submit([[1]])[0].result(10)
+    batcher.close()
+
+
+def test_closing_it_closes_the_backend_once() -> None:
+    class Counting(Sums):
+        closed = 0
+
+        def close(self) -> None:
+            assert not self.closed
+            self.closed += 1
+
+    backend = Counting()
+    batcher = Batcher(backend, budget=100)
+    batcher.submit([[1]])[0].result(10)
+    batcher.close()
+    batcher.close()
+    assert backend.closed == 1
+
+
 def test_more_than_may_wait_is_refused() -> None:
     backend = Sums(held=True)
     batcher = Batcher(backend, budget=1000, room=4)

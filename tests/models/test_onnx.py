@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from lockgate_models.backend import padded
 from lockgate_models.errors import BackendError, DeviceError, ManifestError
-from lockgate_models.onnx import OnnxBackend, padded, providers
+from lockgate_models.onnx import OnnxBackend, providers
 from tiny_model import network, tables
 
 
@@ -28,20 +27,6 @@ def test_it_runs_what_the_file_says(file: Path) -> None:
     np.testing.assert_allclose(out["labels"][1], labels[[2, 4, 6, 4, 3]].max(0))
     np.testing.assert_allclose(out["names"][1, :5], tags[[2, 4, 6, 4, 3]])
     backend.close()
-
-
-@given(st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=700), min_size=1, max_size=5))
-def test_padding_keeps_the_sequences(sequences: list[list[int]]) -> None:
-    ids, mask = padded(sequences)
-    assert ids.shape == mask.shape
-    assert [list(row[:n]) for row, n in zip(ids, map(len, sequences), strict=True)] == sequences
-    assert [int(row.sum()) for row in mask] == list(map(len, sequences))
-    assert not ids[mask == 0].any()
-
-
-def test_widths_are_few() -> None:
-    assert len({padded([[1] * n])[0].shape[1] for n in range(1, 513)}) <= 10
-    assert padded([[1] * 600])[0].shape == (1, 600)
 
 
 def test_a_gpu_that_is_not_there_is_an_error_and_not_a_slow_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate_models import metrics
+from lockgate_models.backend import padded
 from lockgate_models.classifier import exclusive_parts, probabilities
 from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
-from lockgate_models.onnx import OnnxBackend, padded
+from lockgate_models.onnx import OnnxBackend
 from lockgate_models.queue import Line, Ticket
 from lockgate_models.tokens import Windower
 from lockgate_models.train.families import read_families
