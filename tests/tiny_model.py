@@ -118,7 +118,7 @@ def write_model(folder: Path, **changes: Any) -> Path:
         "families": FAMILIES,
         "exclusive": ["advice"],
         "tags": TAGS,
-        "thresholds": {"injection": {"at": 0.5}},
+        "thresholds": {"injection": {"low": {"at": 0.9}, "normal": {"at": 0.5}}},
         **changes,
     }
     (folder / "manifest.yaml").write_text(json.dumps({k: v for k, v in said.items() if v is not None}))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
@@ -17,6 +17,9 @@ from lockgate_models.errors import ManifestError
 
 NAME = "manifest.yaml"
 Precision = Literal["int8", "fp16", "fp32"]
+
+Sensitivity = Literal["low", "normal", "high"]
+"""How readily a label fires. `low` least: made for a rate of false alarms of 0.2 %, `normal` for 1 %, `high` for 5 %."""
 
 
 class _Strict(BaseModel):
@@ -32,10 +35,12 @@ class File(_Strict):
 
 
 class Threshold(_Strict):
-    """From `at` on, the label holds. `fpr` and `recall` were measured at it on the calibration split, of `n` texts."""
+    """From `at` on, the label holds. `fpr` and `recall` were measured at it on the calibration split, of `n` texts;
+    `fpr_upper` is the upper bound of what the rate may be in truth (95 %, Clopper and Pearson)."""
 
     at: float = Field(ge=0, le=1)
     fpr: float | None = Field(default=None, ge=0, le=1)
+    fpr_upper: float | None = Field(default=None, ge=0, le=1)
     recall: float | None = Field(default=None, ge=0, le=1)
     n: int | None = Field(default=None, ge=0)
 
@@ -49,7 +54,8 @@ class Calibration(_Strict):
 
 class Manifest(_Strict):
     """`families` in the order of the output `labels`; `exclusive` are those of which one label holds; `tags` are the
-    classes of the output `names`, none where there is no such output."""
+    classes of the output `names`, none where there is no such output. `thresholds`: label → sensitivity → threshold, a
+    `normal` one for each label that has any."""
 
     format: Literal[1] = 1
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
@@ -64,7 +70,7 @@ class Manifest(_Strict):
     families: dict[str, list[str]]
     exclusive: list[str] = []
     tags: list[str] = []
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, dict[Sensitivity, Threshold]] = {}
     calibration: dict[str, Calibration] = {}
     languages: list[str] = []
     cpu_instead_of_gpu: bool = False
@@ -80,6 +86,12 @@ class Manifest(_Strict):
             if file.precision == precision:
                 return file
         raise KeyError(precision)
+
+    def threshold(self, label: str, sensitivity: Sensitivity = "normal") -> float:
+        """From which score on the label holds; where there is none for the sensitivity, the normal one. Raises KeyError
+        for a label without any."""
+        points = self.thresholds[label]
+        return points.get(sensitivity, points["normal"]).at
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -115,6 +127,12 @@ def _checked(found: Manifest, path: Path) -> Manifest:
     ):
         if unknown := sorted(set(names) - allowed):
             raise ManifestError(f"{what}: no such name: {unknown[0]}", where=str(path))
+    for label, points in found.thresholds.items():
+        if "normal" not in points:
+            raise ManifestError(f"thresholds/{label}: there is no normal one", where=str(path))
+        heights = [points[name].at for name in get_args(Sensitivity) if name in points]
+        if heights != sorted(heights, reverse=True):
+            raise ManifestError(f"thresholds/{label}: a lower sensitivity has the lower threshold", where=str(path))
     if len(known) != len(found.labels):
         raise ManifestError("families: a label is there twice", where=str(path))
     return found

@@ -18,6 +18,15 @@ def test_a_manifest(tmp_path: Path) -> None:
         found.file("fp16")
 
 
+def test_a_threshold_for_each_sensitivity(tmp_path: Path) -> None:
+    found = read_manifest(write_model(tmp_path))
+    assert found.threshold("injection") == found.threshold("injection", "normal") == 0.5
+    assert found.threshold("injection", "low") == 0.9
+    assert found.threshold("injection", "high") == 0.5  # has none of its own
+    with pytest.raises(KeyError):
+        found.threshold("harm")
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -26,8 +35,14 @@ def test_a_manifest(tmp_path: Path) -> None:
         ({"window": 3}, "window: Input should be greater"),
         ({"tokenizer": {"name": "../t", "sha256": "0" * 64}}, "tokenizer/name: String should match"),
         ({"tokenizer": {"name": "t", "sha256": "0"}}, "tokenizer/sha256: String should match"),
-        ({"thresholds": {"injection": {"at": 2}}}, "thresholds/injection/at: Input should be less"),
-        ({"thresholds": {"injectoin": {"at": 0.5}}}, "thresholds: no such name: injectoin"),
+        ({"thresholds": {"injection": {"normal": {"at": 2}}}}, "thresholds/injection/normal/at: Input should be less"),
+        ({"thresholds": {"injectoin": {"normal": {"at": 0.5}}}}, "thresholds: no such name: injectoin"),
+        ({"thresholds": {"injection": {"at": 0.5}}}, "thresholds/injection/at/"),
+        ({"thresholds": {"injection": {"low": {"at": 0.5}}}}, "thresholds/injection: there is no normal one"),
+        (
+            {"thresholds": {"injection": {"low": {"at": 0.5}, "normal": {"at": 0.6}}}},
+            "thresholds/injection: a lower sensitivity has the lower threshold",
+        ),
         ({"calibration": {"x": {}}}, "calibration: no such name: x"),
         ({"exclusive": ["x"]}, "exclusive: no such name: x"),
         ({"families": {"a": ["x"], "b": ["x"]}, "thresholds": {}, "exclusive": []}, "families: a label is there twice"),

@@ -14,7 +14,7 @@ from tiny_model import write_model
 def test_a_loaded_model_answers(tmp_path: Path) -> None:
     classifier = shelf.load(write_model(tmp_path))
     (found,) = asyncio.run(classifier.scores(["attack"]))
-    assert found.labels["injection"] > classifier.manifest.thresholds["injection"].at
+    assert found.labels["injection"] > classifier.manifest.threshold("injection")
     classifier.close()
 
 
