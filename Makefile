@@ -60,7 +60,7 @@ train: $(TRAIN) ## fit the text encoder: make train [DATA=folder of labelled row
 	    $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(ARGS)
 
 clean: ## remove the environments, caches and builds
-	@rm -rf .venv .venv-demo .venv-langchain .venv-train .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
+	@rm -rf .venv .venv-demo .venv-langchain .venv-mlserver .venv-train .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(DEV): pyproject.toml scripts/constraints.txt scripts/venv
