@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "normalise": set(),
     "windows": {"normalise"},
     "policy.nearest": set(),
-    "detectors": VALUES | {"normalise", "policy.nearest"},
+    "detectors": VALUES | {"normalise", "policy.nearest", "windows"},
     # From YAML to a policy (the room `policy`), and from a policy to a plan.
     "policy": VALUES | {"detectors", "policy.nearest"},
     "policy.conditions": VALUES | {"policy", "policy.nearest"},
@@ -88,8 +88,10 @@ THIRD_PARTY = {
         "jiter",
         "opentelemetry",
         "phonenumbers",
+        "numpy",  # what models answer, where they run: topic.py alone
         "presidio_analyzer",  # the extra `presidio`, as are spaCy and tldextract, which it brings: presidio_load.py alone
         "pydantic",
+        "pycld2",
         "pydantic_core",
         "re2",
         "ruamel",

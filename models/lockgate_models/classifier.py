@@ -46,6 +46,10 @@ class TextScores:
     embedding: NDArray[np.float32] | None = field(default=None, compare=False)
 
 
+Asked = str | tuple[str, str]
+"""A text, or what is answered and the answer."""
+
+
 class Cache:
     """Results by the text's hash; the least recently used leave first. Counts what it could give and what not."""
 
@@ -102,17 +106,17 @@ class TextClassifier:
         self._flying: dict[bytes, _Flight] = {}
         self._lock = Lock()
 
-    async def scores(self, texts: Sequence[str], lane: Hashable = None) -> list[TextScores]:
-        """The scores of each text. Raises OverloadedError, BackendError; a cancelled call takes its work out of the
-        line."""
+    async def scores(self, texts: Sequence[Asked], lane: Hashable = None) -> list[TextScores]:
+        """The scores of each text; of the pair form, each with what it answers. Raises OverloadedError, BackendError; a
+        cancelled call takes its work out of the line."""
         keys = [self._key(text) for text in texts]
         found = {key: kept for key in dict.fromkeys(keys) if (kept := self.cache.get(key)) is not None}
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
         if missing:
-            if sum(map(len, missing.values())) <= _INLINE:
-                windows = [self._windower.windows(text) for text in missing.values()]
+            if sum(len(asked) if isinstance(asked, str) else len(asked[1]) for asked in missing.values()) <= _INLINE:
+                windows = [self._windows(asked) for asked in missing.values()]
             else:
-                windows = await asyncio.to_thread(lambda: [self._windower.windows(t) for t in missing.values()])
+                windows = await asyncio.to_thread(lambda: [self._windows(asked) for asked in missing.values()])
             flights = self._board(dict(zip(missing, windows, strict=True)), lane)
             try:
                 waited = [asyncio.wrap_future(future) for flight in flights.values() for future in flight.futures]
@@ -151,8 +155,17 @@ class TextClassifier:
                     for future in flight.futures:
                         future.cancel()  # what is done or under way is not touched
 
-    def _key(self, text: str) -> bytes:
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, key=self._salt).digest()
+    def _windows(self, asked: Asked) -> list[Window]:
+        return self._windower.windows(asked) if isinstance(asked, str) else self._windower.windows(asked[1], asked[0])
+
+    def _key(self, asked: Asked) -> bytes:
+        made = blake2b(digest_size=16, key=self._salt)
+        if not isinstance(asked, str):
+            before = asked[0].encode("utf-8", "surrogatepass")
+            made.update(b"%d\0" % len(before) + before)
+            asked = asked[1]
+        made.update(asked.encode("utf-8", "surrogatepass"))
+        return made.digest()
 
 
 class Reader:

@@ -65,6 +65,8 @@ class Manifest(_Strict):
     form: Literal["text", "pair"] = "text"
     files: list[File]
     tokenizer: File
+    lead: int = Field(default=0, ge=0, le=4096)
+    """Of the pair form: how many tokens of what is answered stand before the answer in each window."""
     window: int = Field(ge=16, le=8192)
     overlap: int = Field(ge=0)
     families: dict[str, list[str]]

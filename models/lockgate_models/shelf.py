@@ -45,7 +45,7 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
     """A model, ready. Every file that is used is verified first. Raises ManifestError, DeviceError."""
     options = options or Options()
     manifest = read_manifest(folder)
-    windower = Windower(verify(folder, manifest.tokenizer), longest=manifest.window, overlap=manifest.overlap)
+    windower = Windower(verify(folder, manifest.tokenizer), longest=manifest.window, overlap=manifest.overlap, lead=manifest.lead)
     backend = _far(manifest, options) if options.endpoint else _near(folder, manifest, options)
     return TextClassifier(
         manifest,

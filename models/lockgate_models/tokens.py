@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 from lockgate_models.errors import ManifestError
 
@@ -34,13 +34,14 @@ class Window:
 
 
 class Windower:
-    """Cuts texts for one model. `longest` tokens of a window, special ones included; neighbours share `overlap`.
+    """Cuts texts for one model. `longest` tokens of a window, special ones included; neighbours share `overlap`. `lead`
+    is for the pair form.
 
     Safe to share between threads. Raises ManifestError for a file that is no tokeniser.
     """
 
-    def __init__(self, path: Path, *, longest: int, overlap: int) -> None:
-        if not 0 <= overlap < longest - 2:
+    def __init__(self, path: Path, *, longest: int, overlap: int, lead: int = 0) -> None:
+        if not 0 <= overlap < longest - 2 - (lead and lead + 1):
             raise ManifestError("overlap: must be less than a window holds", where=str(path))
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
@@ -50,24 +51,40 @@ class Windower:
             ) from None
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        self._longest_lead = lead
         self._room = longest - 2
         self._step = self._room - overlap
 
-    def windows(self, text: str) -> list[Window]:
-        """At least one. The last one begins early enough to be full."""
-        try:
-            encoding = self._tokenizer.encode(text)
-        except TypeError:  # a lone surrogate, which JSON can spell and UTF-8 can't
-            encoding = self._tokenizer.encode(_SURROGATE.sub("\ufffd", text))
+    def windows(self, text: str, before: str | None = None) -> list[Window]:
+        """At least one. The last one begins early enough to be full. With `before`, of the pair form: what the text
+        answers stands at the head of each window, cut to `lead` tokens: its beginning and its end."""
+        encoding = self._encode(text)
         ids, offsets = encoding.ids, encoding.offsets
+        head, marks = ids[:1], [(0, 0)]
+        if before is not None:
+            head = [*head, *self._lead(self._encode(before).ids[1:-1]), ids[-1]]
+            marks = [(0, 0)] * len(head)
         inner = len(ids) - 2
-        if inner <= self._room:
-            return [Window(ids, offsets)]
-        starts = [*range(0, inner - self._room, self._step), inner - self._room]
+        room = self._room + 1 - len(head)
+        if inner <= room:
+            return [Window([*head, *ids[1:]], [*marks, *offsets[1:]])]
+        starts = [*range(0, inner - room, max(1, self._step + 1 - len(head))), inner - room]
         return [
             Window(
-                [ids[0], *ids[1 + start : 1 + start + self._room], ids[-1]],
-                [(0, 0), *offsets[1 + start : 1 + start + self._room], (0, 0)],
+                [*head, *ids[1 + start : 1 + start + room], ids[-1]],
+                [*marks, *offsets[1 + start : 1 + start + room], (0, 0)],
             )
             for start in starts
         ]
+
+    def _lead(self, ids: Sequence[int]) -> Sequence[int]:
+        if len(ids) <= self._longest_lead:
+            return ids
+        first = self._longest_lead // 3
+        return [*ids[:first], *ids[len(ids) - (self._longest_lead - first) :]]
+
+    def _encode(self, text: str) -> Encoding:
+        try:
+            return self._tokenizer.encode(text)
+        except TypeError:  # a lone surrogate, which JSON can spell and UTF-8 can't
+            return self._tokenizer.encode(_SURROGATE.sub("\ufffd", text))

@@ -13,7 +13,6 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
-from lockgate.detectors.model import MODELS
 from lockgate.policy.plan import Plan
 from lockgate.wire.chat import ChatLens
 from lockgate_proxy import problems
@@ -98,7 +97,6 @@ def make_app(
 
 def _prepare(plan: Plan) -> None:
     plan.ready()
-    MODELS.ready()
     trim()  # what compiling took and gave back
 
 

@@ -22,7 +22,8 @@ import uvicorn
 
 from lockgate import __version__
 from lockgate.audit import Audit
-from lockgate.errors import SettingsError
+from lockgate.detectors.model import MODELS, run_models
+from lockgate.errors import LockgateError, SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan
@@ -74,6 +75,7 @@ class Ports:
 
 def prepare(settings: Settings) -> Prepared:
     """Read and compile what the settings name. Raises PolicyError and SettingsError."""
+    _models(settings)
     plan = compile_policy(load_policy(settings.policy))
     upstream = upstream_of(settings)
     ring = load_keyring(settings.keys) if settings.keys is not None else None
@@ -84,6 +86,18 @@ def prepare(settings: Settings) -> Prepared:
     for number in range(1, settings.workers + 1):
         _touch(audit_file(settings, number))
     return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings))
+
+
+def _models(settings: Settings) -> None:
+    """How this process, and its workers, run models. Needs none of what runs them: a policy may ask for none."""
+    given = {
+        "device": settings.device,
+        "threads": settings.model_threads,
+        "parallel": settings.model_parallel,
+        "endpoint": settings.model_endpoint or "",
+        "timeout": settings.model_timeout,
+    }
+    run_models([settings.models] if settings.models is not None else [], given)
 
 
 def open_ports(settings: Settings) -> Ports:
@@ -110,9 +124,10 @@ def _require_keys(settings: Settings, bound: socket.socket) -> None:
 def make_server(ready: Prepared, ports: Ports, number: int = 1, shared: Shared | None = None) -> uvicorn.Server:
     """The server of the worker `number`, in its own process; `shared` is what it shares with the others, if any.
 
-    Raises SettingsError for exporters that are not installed.
+    Raises SettingsError for exporters that are not installed, PolicyError for a model that can't be run.
     """
     settings = ready.settings
+    MODELS.ready()
     exporters = configure(version=__version__)
     for other in ports.admin[: number - 1] + ports.admin[number:]:
         other.close()
@@ -277,7 +292,7 @@ def serve(settings: Settings) -> int:
     ports = open_ports(settings)
     try:
         running = None if several else make_server(ready, ports)
-    except SettingsError:
+    except LockgateError:
         ports.close()
         raise
     ports.main.listen(_BACKLOG)  # before it is said where: who comes at once waits

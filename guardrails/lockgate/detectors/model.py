@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lockgate.errors import PolicyError
 
 if TYPE_CHECKING:
     from lockgate_models.classifier import TextClassifier
     from lockgate_models.manifest import Manifest
-    from lockgate_models.shelf import Options
 
 TEXT = "lockgate-text"
 """The model that ships."""
@@ -27,7 +26,7 @@ TEXT = "lockgate-text"
 class Model:
     """One model of the shelf. `manifest` is read and checked, all files that it will need are the right ones."""
 
-    def __init__(self, folder: Path, options: Options | None) -> None:
+    def __init__(self, folder: Path, options: Mapping[str, Any]) -> None:
         from lockgate_models.manifest import read_manifest
 
         self.folder = folder
@@ -59,21 +58,22 @@ class Model:
     def _load(self) -> TextClassifier:
         try:
             from lockgate_models.errors import ModelError
-            from lockgate_models.shelf import load
+            from lockgate_models.shelf import Options, load
         except ImportError as error:
             raise _missing(error) from None
         try:
-            return load(self.folder, self._options)
+            return load(self.folder, Options(**self._options))
         except ModelError as error:
             raise PolicyError(f"the model {self.manifest.name!r}: {error}") from None
 
 
 @dataclass(slots=True)
 class Models:
-    """Where models are looked for, and how they are run. `options` None: on the CPU, one thread."""
+    """Where models are looked for, and how they are run: `options` are those of `lockgate_models.shelf.Options`, on the
+    CPU with one thread if there are none."""
 
     places: Sequence[Path] = ()
-    options: Options | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
     _known: dict[Path, Model] = field(default_factory=dict)
 
     def named(self, name: str) -> Model:
@@ -105,9 +105,9 @@ MODELS = Models()
 """This process's."""
 
 
-def run_models(places: Sequence[Path], options: Options | None) -> None:
+def run_models(places: Sequence[Path], options: Mapping[str, Any]) -> None:
     """How this process runs its models. Call it before a policy is compiled."""
-    MODELS.places, MODELS.options = tuple(places), options
+    MODELS.places, MODELS.options = tuple(places), dict(options)
     MODELS._known.clear()  # noqa: SLF001 - its own module's
 
 

@@ -17,7 +17,6 @@ from lockgate.verdict import Finding
 
 _CAPITAL = re.compile(r"[^\W\d_a-z]")
 _INNER = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]")  # a capital that no sentence's beginning explains
-_TRIM = " \t\n\r.,;:!?\"'()[]{}<>*_`"
 
 
 class NamesDetector:
@@ -42,10 +41,11 @@ class NamesDetector:
         found: list[Finding] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             for result in results:
-                found.extend(self._said(segment, text, result))
+                found.extend(self.said(segment, text, result))
         return found
 
-    def _said(self, segment: Segment, text: str, read: Read) -> Iterable[Finding]:
+    def said(self, segment: Segment, text: str, read: Read) -> Iterable[Finding]:
+        """The names in a unit of `text`, which is the segment's with what stands before it."""
         unit = read.unit
         if not read.scores.names:
             return
@@ -58,9 +58,9 @@ class NamesDetector:
                 continue
             start = max(unit.start + folded.original(name.start), unit.own)
             end = min(unit.start + folded.original_end(name.end), unit.end)
-            while start < end and text[start] in _TRIM:
+            while start < end and not text[start].isalnum():
                 start += 1
-            while end > start and text[end - 1] in _TRIM:
+            while end > start and not text[end - 1].isalnum():
                 end -= 1
             if end - start < 2 or (capitals and _CAPITAL.search(text, start, end) is None):
                 continue
