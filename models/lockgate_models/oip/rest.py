@@ -59,7 +59,7 @@ class RestWire:
         try:
             found = _json(body)
             return Metadata(*([_tensor(each) for each in found.get(side) or ()] for side in ("inputs", "outputs")))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise BackendError(NOT_PROTOCOL) from None
 
     def infer(self, ids: Batch, mask: Batch, outputs: Sequence[str], timeout: float) -> Outputs:
@@ -68,7 +68,7 @@ class RestWire:
         _check(status)
         try:
             return _read(body, answered.get(_HEADER_LENGTH.lower()))
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise BackendError(NOT_PROTOCOL) from None
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ def from_values(name: str, datatype: str, shape: Sequence[int], values: Sequence
     _layout(name, datatype)
     try:
         numbers = np.array(values, np.float64)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         raise BackendError(f"the values of {name} are no numbers") from None
     return _shaped(name, numbers, shape)
 
