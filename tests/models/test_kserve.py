@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,23 @@ from lockgate_models.batcher import Batcher
 from lockgate_models.errors import BackendError, OverloadedError
 from lockgate_models.kserve import KserveBackend
 from lockgate_models.onnx import OnnxBackend
-from oip_server import OUTPUTS, WORDS_OF_FAILURE, Model, grpc_served, rest, served
+from oip_server import OUTPUTS, WAYS, WORDS_OF_FAILURE, Model, grpc_served, rest, served
 from tiny_model import write_model
 
 IDS, MASK = padded([[2, 5, 3], [2, 4, 6, 9, 10, 3]])
+
+
+@pytest.fixture(params=WAYS)
+def model(request: pytest.FixtureRequest) -> Iterator[Model]:
+    with served(request.param) as found:
+        yield found
+
+
+@pytest.fixture(params=["rest", "grpc"])
+def either(request: pytest.FixtureRequest) -> Iterator[Model]:
+    """Where it does not matter how tensors are written."""
+    with served(request.param) as found:
+        yield found
 
 
 def test_it_answers_as_the_model_does_here(model: Model, tmp_path: Path) -> None:

@@ -27,6 +27,13 @@ IDS, MASK = padded([[2, 5, 3], [2, 4, 6, 9, 10, 3]])
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.fixture(params=["rest", "grpc"])
+def either(request: pytest.FixtureRequest) -> Iterator[Model]:
+    """Where it does not matter how tensors are written."""
+    with served(request.param) as found:
+        yield found
+
+
 def test_a_model_that_is_not_ready_refuses_to_load(either: Model) -> None:
     either.ready = False
     with pytest.raises(DeviceError, match="not ready"):
