@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "windows": {"normalise"},
     "policy.nearest": set(),
     "detectors": VALUES | {"normalise", "policy.nearest", "windows"},
+    "scoring": VALUES | {"detectors", "normalise"},
     # From YAML to a policy (the room `policy`), and from a policy to a plan.
     "policy": VALUES | {"detectors", "policy.nearest"},
     "policy.conditions": VALUES | {"policy", "policy.nearest"},

@@ -115,6 +115,12 @@ def _test() -> Parts:
     return suite_arguments, run_tests
 
 
+def _score() -> Parts:
+    from lockgate_proxy.score_command import run_score, score_arguments
+
+    return score_arguments, run_score
+
+
 def _demo() -> Parts:
     return _demo_arguments, _run_demo
 
@@ -139,6 +145,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("Check policies: they compile, or what is wrong is said with file and line.", _check),
     "explain": Command("Say what a policy does with a recorded exchange, and why.", _explain),
     "test": Command("Run the tests that stand beside policies.", _test),
+    "score": Command("Say what the models find in each row of a file.", _score),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo),
 }
 

@@ -1,0 +1,209 @@
+"""Rows → scores, verdicts and spans, by the same units, sentences and thresholds as the detectors'."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lockgate.detectors.classifier import (
+    ALONE,
+    Read,
+    Sensitivity,
+    heights,
+    labels_of,
+    read_units,
+    rests_of,
+    units_of,
+    unknown_language,
+)
+from lockgate.detectors.language import need_languages
+from lockgate.detectors.model import Model
+from lockgate.detectors.protocol import OverloadError
+from lockgate.detectors.scanner import ScanError
+from lockgate.detectors.units import Unit
+from lockgate.exchange import Segment
+from lockgate.scoring.answers import FAMILY, read_answers
+from lockgate.scoring.fields import field_of
+from lockgate.scoring.rows import FIELDS, Bad, Row
+from lockgate.scoring.spans import Pii, Span
+from lockgate_models.errors import BackendError, OverloadedError
+
+SPANS = ("pii", "names")
+"""What asks for spans, among the heads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What is said of a row. `verdict` has the families that have a threshold; of labels that exclude each other, the
+    word. `spans` by field, None where none were asked for."""
+
+    row: Row
+    scores: Mapping[str, float]
+    verdict: Mapping[str, bool | str]
+    spans: Sequence[tuple[str, Span]] | None
+    unverified: Sequence[str]
+
+    def public(self) -> dict[str, Any]:
+        said: dict[str, Any] = {"id": self.row.id, "scores": self.scores, "verdict": self.verdict}
+        if self.spans is not None:
+            said["spans"] = [{"field": name, **span._asdict()} for name, span in self.spans]
+        return {**said, "unverified": self.unverified}
+
+
+@dataclass(slots=True)
+class _Family:
+    """`rest`: the label that stands for none of the others, which exclude each other."""
+
+    labels: list[str]
+    thresholds: dict[str, float]
+    rest: str | None
+
+
+@dataclass(slots=True)
+class _Text:
+    """One text of a row, and what the model says of it."""
+
+    segment: Segment
+    reads: Sequence[Read] = ()
+    foreign: Sequence[bool] = field(default_factory=list)
+    """Of each read, whether it is in a language that the model does not know."""
+
+
+class Scorer:
+    """`heads`: families, single labels, `pii` or `names` for spans; all unless said. `pair`: the model for answers given
+    their prompt. Raises PolicyError for a head that the model has not."""
+
+    def __init__(
+        self,
+        model: Model,
+        heads: Sequence[str] | None = None,
+        *,
+        pair: Model | None = None,
+        sensitivity: Sensitivity = "normal",
+    ) -> None:
+        manifest = model.manifest
+        self._model = model
+        self._pair = pair
+        self._languages = frozenset(manifest.languages)
+        self._rests = rests_of(manifest)
+        if self._languages:
+            need_languages()
+        named = [head for head in heads if head not in SPANS] if heads is not None else list(manifest.families)
+        asked = set(labels_of(manifest, named))
+        asked |= {self._rests[label] for label in asked if label in self._rests}
+        self._families: dict[str, _Family] = {}
+        for family, labels in manifest.families.items():
+            if mine := [label for label in labels if label in asked]:
+                at = {label: manifest.threshold(label, sensitivity) for label in mine if label in manifest.thresholds}
+                rest = next((self._rests[label] for label in mine if label in self._rests), None)
+                self._families[family] = _Family(mine, at, rest)
+        self.pii = Pii(model) if heads is None or not set(SPANS).isdisjoint(heads) else None
+
+    @property
+    def missing(self) -> list[str]:
+        """What the model can't say, of what is asked for."""
+        without = [name for name, family in self._families.items() if not family.thresholds]
+        said = [f"no thresholds for {', '.join(without)}: no verdict on that"] if without else []
+        if self.pii is not None and not self.pii.names:
+            said.append("no tags: spans are those of rules alone")
+        return said
+
+    async def judged(self, rows: Sequence[Row]) -> list[Judged | Bad]:
+        """One for each row. A row on which something breaks is `Bad`, and no other for its sake."""
+        try:
+            return list(await self._judge(rows))
+        except (BackendError, OverloadedError, OverloadError, ScanError) as error:
+            if len(rows) == 1:
+                return [Bad(rows[0].line, rows[0].id, f"it could not be judged: {str(error) or type(error).__name__}")]
+        return [one for row in rows for one in await self.judged([row])]
+
+    async def _judge(self, rows: Sequence[Row]) -> list[Judged]:
+        texts = [{name: _Text(_segment(name, row.texts[name])) for name in FIELDS if name in row.texts} for row in rows]
+        answers = [
+            _Text(mine["response"].segment) if self._pairs(row) else None for row, mine in zip(rows, texts, strict=True)
+        ]
+        alone: list[_Text] = []
+        company: list[_Text] = []
+        for row, mine, answer in zip(rows, texts, answers, strict=True):
+            families = self._families.keys() - ({FAMILY} if answer is not None else set())
+            asked = {family: field_of(family, row.texts) for family in families}
+            for name, text in mine.items():
+                if any(asked.get(family) == name for family in ALONE):
+                    alone.append(text)
+                elif name in asked.values() or (self.pii is not None and self.pii.names):
+                    company.append(text)
+        await asyncio.gather(
+            self._read(alone, alone=True), self._read(company, alone=False), self._read_answers(rows, answers)
+        )
+        return [self._said(row, mine, answer) for row, mine, answer in zip(rows, texts, answers, strict=True)]
+
+    def _pairs(self, row: Row) -> bool:
+        """Whether the pair model is asked about the row."""
+        return self._pair is not None and FAMILY in self._families and {"prompt", "response"} <= row.texts.keys()
+
+    async def _read(self, texts: Sequence[_Text], *, alone: bool) -> None:
+        if not texts:
+            return
+        asked = [(text.segment.text, units_of(text.segment) or [Unit(0, 0, 0)]) for text in texts]
+        for text, reads in zip(texts, await read_units(self._model, asked, "score", alone=alone), strict=True):
+            text.reads = reads
+            self._foreign(text, self._languages)
+
+    async def _read_answers(self, rows: Sequence[Row], answers: Sequence[_Text | None]) -> None:
+        asked = [(row.texts, text) for row, text in zip(rows, answers, strict=True) if text is not None]
+        if not asked or self._pair is None:
+            return
+        all_reads = await read_answers(self._pair, [(texts["prompt"], texts["response"]) for texts, _ in asked])
+        for (_, text), reads in zip(asked, all_reads, strict=True):
+            text.reads = reads
+            self._foreign(text, frozenset(self._pair.manifest.languages))
+
+    @staticmethod
+    def _foreign(text: _Text, known: frozenset[str]) -> None:
+        said = text.segment.text
+        text.foreign = [bool(unknown_language(said[read.unit.start : read.unit.end], known)) for read in text.reads]
+
+    def _said(self, row: Row, texts: Mapping[str, _Text], answer: _Text | None) -> Judged:
+        scores: dict[str, float] = {}
+        verdict: dict[str, bool | str] = {}
+        unverified: list[str] = []
+        for name, family in self._families.items():
+            where = field_of(name, row.texts)
+            if where is None:
+                continue
+            text = answer if answer is not None and name == FAMILY else texts[where]
+            found, doubt = self._family(family, text, scores)
+            if family.thresholds:
+                word = max(found, key=found.__getitem__).partition(".")[2] if found else "none"
+                verdict[name] = word if family.rest is not None else bool(found)
+            if doubt:
+                unverified.append(name)
+        spans = None
+        if self.pii is not None:
+            spans = [(name, span) for name, text in texts.items() for span in self.pii.spans(text.segment, text.reads)]
+            if self.pii.names and any(any(text.foreign) for text in texts.values()):
+                unverified.append("names")
+        return Judged(row, scores, verdict, spans, unverified)
+
+    def _family(self, family: _Family, text: _Text, scores: dict[str, float]) -> tuple[dict[str, float], bool]:
+        """The labels that are over their thresholds, and whether a part in which none is, is in an unknown language."""
+        found: dict[str, float] = {}
+        doubt = False
+        for read, foreign in zip(text.reads, text.foreign, strict=True):
+            silent = True
+            for label, score, _, beaten in heights(read, family.labels, self._rests):
+                chosen = min if label == family.rest else max
+                scores[label] = round(chosen(scores.get(label, score), score), 9)
+                if label in family.thresholds and score >= family.thresholds[label] and not beaten:
+                    found[label] = max(found.get(label, 0.0), score)
+                    silent = False
+            doubt = doubt or (silent and foreign)
+        return found, doubt
+
+
+def _segment(name: str, text: str) -> Segment:
+    """A text as an exchange would have it: an answer is read as one that is streamed, all else whole."""
+    answer = name == "response"
+    return Segment(name, "assistant" if answer else "user", "text", text, choice=0 if answer else None)
