@@ -24,6 +24,8 @@ FILES = ("pyproject.toml", ".gitignore", "README.md", "CHANGELOG.md", "LICENSE")
 PACKAGES = ("lockgate", "lockgate_proxy", "lockgate_models")
 EXTRAS = (
     "aiohttp",
+    "grpc",
+    "httpcore2",
     "httptools",
     "httpx",
     "httpx2",

@@ -25,7 +25,8 @@ class Options:
 
     With an `endpoint` the model runs there, and `device`, `precision` and `threads` are that server's affair; `parallel`
     is then also the number of connections. The folder's manifest and tokeniser are still needed, its model files not.
-    `timeout` (seconds of a run), `key` and `ca`, as well as the endpoint's form, are those of `KserveBackend`.
+    `timeout` (seconds of a run), `key` and `ca`, as well as the endpoint's form, are those of `KserveBackend`; `{model}`
+    in it stands for the manifest's name.
     """
 
     device: Device = "cpu"
@@ -74,7 +75,7 @@ def _far(manifest: Manifest, options: Options) -> Backend:
     if manifest.tags:
         outputs += [Output(names, len(manifest.tags), per_token=True), Output(embedding, None)]
     return KserveBackend(
-        options.endpoint,
+        options.endpoint.replace("{model}", manifest.name),
         outputs,
         timeout=options.timeout,
         parallel=options.parallel,

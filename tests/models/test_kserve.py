@@ -62,7 +62,7 @@ def test_a_version_can_be_named(either: Model) -> None:
 def test_a_model_off_the_shelf_runs_there_without_its_file(model: Model, tmp_path: Path) -> None:
     here = shelf.load(write_model(tmp_path / "here"))
     (write_model(tmp_path / "there") / "int8.onnx").unlink()
-    there = shelf.load(tmp_path / "there", shelf.Options(endpoint=model.url))
+    there = shelf.load(tmp_path / "there", shelf.Options(endpoint=model.url.replace("tiny", "{model}")))
     texts = ["calm attack", "ada king in paris " * 9, "law"]
     expected, found = (asyncio.run(classifier.scores(texts)) for classifier in (here, there))
     for mine, theirs in zip(expected, found, strict=True):
