@@ -138,9 +138,12 @@ class TextClassifier:
         """The flight of each text: one that is under way, or a new one. Raises OverloadedError, and starts none then."""
         with self._lock:
             new = {key: windows for key, windows in missing.items() if key not in self._flying}
-            futures = iter(self._batcher.submit([w.ids for windows in new.values() for w in windows], lane))
-            for key, windows in new.items():
-                self._flying[key] = _Flight(windows, [next(futures) for _ in windows])
+            flat = [(key, window) for key, windows in new.items() for window in windows]
+            order = sorted(range(len(flat)), key=lambda i: -len(flat[i][1].ids))  # a batch is as wide as its longest
+            futures = dict(zip(order, self._batcher.submit([flat[i][1].ids for i in order], lane), strict=True))
+            self._flying |= {key: _Flight(windows, []) for key, windows in new.items()}
+            for i, (key, _) in enumerate(flat):
+                self._flying[key].futures.append(futures[i])
             flights = {key: self._flying[key] for key in missing}
             for flight in flights.values():
                 flight.waiting += 1
