@@ -303,6 +303,11 @@ class Folded:
         return bisect_left(self._offsets(), offset)
 
 
+def seen(text: str) -> str:
+    """`text` as detectors see it, its escapes read: `Folded(text).text`."""
+    return Folded(text).text if "\\" in text else fold(text)
+
+
 def last_visible(text: str) -> str:
     """The shortest tail context that a scan of what follows needs: the last character that folds to something, and
     the last character of all if that is another one. An escape counts as one character. Empty for an empty text."""

@@ -41,6 +41,8 @@ async def names(text: str, *, before: str | None = None, labels: tuple[str, ...]
         ("Then I said to Bob that ada is calm", []),  # here somebody does
         ("I met \u201cAda\u201d, twice", [("PERSON", "Ada")]),
         ("\u0391da was in P\u0430ris", [("PERSON", "\u0391da"), ("LOCATION", "P\u0430ris")]),  # look-alike letters
+        (r"see a\/b: Ada King", [("PERSON", "Ada King")]),
+        (r"Well, \u0041da\u0020King is calm", [("PERSON", r"\u0041da\u0020King")]),  # JSON may write it so
         ("calm", []),
         ("", []),
     ],

@@ -18,7 +18,7 @@ from lockgate.detectors.protocol import SENTENCE, Doubt, OverloadError
 from lockgate.detectors.units import Unit, covering, each, sentences
 from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Segment
-from lockgate.normalise import fold
+from lockgate.normalise import seen
 from lockgate.policy.nearest import suggest
 from lockgate.verdict import Finding
 
@@ -162,8 +162,8 @@ async def read_units(
     wanted: list[str] = []
     for (text, _), plan in zip(asked, plans, strict=True):
         for unit, inner in plan:
-            wanted += [fold(text[one.start : one.end]) for one in (unit, *inner)]
-    lead = fold(before) if before is not None else None
+            wanted += [seen(text[one.start : one.end]) for one in (unit, *inner)]
+    lead = seen(before) if before is not None else None
     pairs = wanted if lead is None else [(lead, text) for text in wanted]
     try:
         scores = iter(await model.classifier().scores(pairs, lane))

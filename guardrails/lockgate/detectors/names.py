@@ -49,19 +49,22 @@ class NamesDetector:
         unit = read.unit
         if not read.scores.names:
             return
-        part = text[unit.start : unit.end]
-        folded = Folded(part)
-        capitals = _INNER.search(part) is not None
+        folded = Folded(text[unit.start : unit.end])
+        seen = folded.text
+        capitals = _INNER.search(seen) is not None
         shift = len(segment.before or "")
         for name in read.scores.names:
-            if name.label not in self.labels or name.score < self._min_score or name.end <= name.start:
+            if name.label not in self.labels or name.score < self._min_score:
                 continue
-            start = max(unit.start + folded.original(name.start), unit.own)
-            end = min(unit.start + folded.original_end(name.end), unit.end)
-            while start < end and not text[start].isalnum():
-                start += 1
-            while end > start and not text[end - 1].isalnum():
-                end -= 1
-            if end - start < 2 or (capitals and _CAPITAL.search(text, start, end) is None):
+            first, last = name.start, name.end
+            while first < last and not seen[first].isalnum():
+                first += 1
+            while last > first and not seen[last - 1].isalnum():
+                last -= 1
+            if last - first < 2 or (capitals and _CAPITAL.search(seen, first, last) is None):
                 continue
+            start = max(unit.start + folded.original(first), unit.own)
+            end = min(unit.start + folded.original_end(last), unit.end)
+            if end - start < 2:
+                continue  # the rest is another unit's own
             yield Finding(self.kind, name.label, name.score, segment.where, (start - shift, end - shift))

@@ -13,7 +13,7 @@ from lockgate.detectors.model import MODELS, TEXT, Model
 from lockgate.detectors.protocol import SENTENCE, WHOLE
 from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Segment
-from lockgate.normalise import fold
+from lockgate.normalise import seen
 from lockgate.verdict import Finding
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class TopicDetector:
         if self._known is None or self._known[0] != os.getpid():
             known = {}
             for topic, texts in (self._config.denied | self._config.allowed).items():
-                scores = await self._model.classifier().scores([fold(text) for text in texts], lane)
+                scores = await self._model.classifier().scores([seen(text) for text in texts], lane)
                 known[topic] = np.stack([score.embedding for score in scores if score.embedding is not None])
             self._known = (os.getpid(), known)
         return self._known[1]
