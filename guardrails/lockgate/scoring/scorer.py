@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lockgate.detectors.classifier import (
     ALONE,
@@ -24,11 +24,14 @@ from lockgate.detectors.protocol import OverloadError
 from lockgate.detectors.scanner import ScanError
 from lockgate.detectors.units import Unit
 from lockgate.exchange import Segment
-from lockgate.scoring.answers import FAMILY, read_answers
+from lockgate.scoring.answers import read_answers
 from lockgate.scoring.fields import field_of
 from lockgate.scoring.rows import FIELDS, Bad, Row
 from lockgate.scoring.spans import Pii, Span
 from lockgate_models.errors import BackendError, OverloadedError
+
+if TYPE_CHECKING:
+    from lockgate_models.manifest import Manifest
 
 SPANS = ("pii", "names")
 """What asks for spans, among the heads."""
@@ -54,11 +57,11 @@ class Judged:
 
 @dataclass(slots=True)
 class _Family:
-    """`rest`: the label that stands for none of the others, which exclude each other."""
+    """`rests`: of labels that exclude each other, label → the one that stands for none of them."""
 
     labels: list[str]
     thresholds: dict[str, float]
-    rest: str | None
+    rests: Mapping[str, str]
 
 
 @dataclass(slots=True)
@@ -72,8 +75,8 @@ class _Text:
 
 
 class Scorer:
-    """`heads`: families, single labels, `pii` or `names` for spans; all unless said. `pair`: the model for answers given
-    their prompt. Raises PolicyError for a head that the model has not."""
+    """`heads`: families, single labels, `pii` or `names` for spans; all unless said. `pair`: the model that is asked of
+    answers with their prompts, for the families that it has. Raises PolicyError for a head that the model has not."""
 
     def __init__(
         self,
@@ -83,28 +86,25 @@ class Scorer:
         pair: Model | None = None,
         sensitivity: Sensitivity = "normal",
     ) -> None:
-        manifest = model.manifest
         self._model = model
         self._pair = pair
-        self._languages = frozenset(manifest.languages)
-        self._rests = rests_of(manifest)
-        if self._languages:
-            need_languages()
-        named = [head for head in heads if head not in SPANS] if heads is not None else list(manifest.families)
-        asked = set(labels_of(manifest, named))
-        asked |= {self._rests[label] for label in asked if label in self._rests}
-        self._families: dict[str, _Family] = {}
-        for family, labels in manifest.families.items():
-            if mine := [label for label in labels if label in asked]:
-                at = {label: manifest.threshold(label, sensitivity) for label in mine if label in manifest.thresholds}
-                rest = next((self._rests[label] for label in mine if label in self._rests), None)
-                self._families[family] = _Family(mine, at, rest)
+        named = None if heads is None else [head for head in heads if head not in SPANS]
+        self._families = _families(model.manifest, named, sensitivity)
+        self._paired: dict[str, _Family] = {}
+        if pair is not None:
+            known = {*pair.manifest.families, *pair.manifest.labels}
+            both = [head for head in named or self._families if head in known]
+            self._paired = _families(pair.manifest, both, sensitivity)
+        for asked in (model, pair):
+            if asked is not None and asked.manifest.languages:
+                need_languages()
         self.pii = Pii(model) if heads is None or not set(SPANS).isdisjoint(heads) else None
 
     @property
     def missing(self) -> list[str]:
         """What the model can't say, of what is asked for."""
         without = [name for name, family in self._families.items() if not family.thresholds]
+        without += [f"{name} of answers" for name, family in self._paired.items() if not family.thresholds]
         said = [f"no thresholds for {', '.join(without)}: no verdict on that"] if without else []
         if self.pii is not None and not self.pii.names:
             said.append("no tags: spans are those of rules alone")
@@ -121,14 +121,12 @@ class Scorer:
 
     async def _judge(self, rows: Sequence[Row]) -> list[Judged]:
         texts = [{name: _Text(_segment(name, row.texts[name])) for name in FIELDS if name in row.texts} for row in rows]
-        answers = [
-            _Text(mine["response"].segment) if self._pairs(row) else None for row, mine in zip(rows, texts, strict=True)
-        ]
+        answers = [self._answer(row) for row in rows]
         alone: list[_Text] = []
         company: list[_Text] = []
         for row, mine, answer in zip(rows, texts, answers, strict=True):
-            families = self._families.keys() - ({FAMILY} if answer is not None else set())
-            asked = {family: field_of(family, row.texts) for family in families}
+            asked = {name: field_of(name, row.texts) for name in self._families}
+            asked = {name: where for name, where in asked.items() if answer is None or not self._by_pair(name, where)}
             for name, text in mine.items():
                 if any(asked.get(family) == name for family in ALONE):
                     alone.append(text)
@@ -139,9 +137,16 @@ class Scorer:
         )
         return [self._said(row, mine, answer) for row, mine, answer in zip(rows, texts, answers, strict=True)]
 
-    def _pairs(self, row: Row) -> bool:
-        """Whether the pair model is asked about the row."""
-        return self._pair is not None and FAMILY in self._families and {"prompt", "response"} <= row.texts.keys()
+    def _by_pair(self, family: str, where: str | None) -> bool:
+        return where == "response" and family in self._paired
+
+    def _answer(self, row: Row) -> _Text | None:
+        """The row's answer, if the pair model is asked about it."""
+        if "prompt" not in row.texts or not any(
+            self._by_pair(name, field_of(name, row.texts)) for name in self._paired
+        ):
+            return None
+        return _Text(_segment("response", row.texts["response"]))
 
     async def _read(self, texts: Sequence[_Text], *, alone: bool) -> None:
         if not texts:
@@ -149,7 +154,7 @@ class Scorer:
         asked = [(text.segment.text, units_of(text.segment) or [Unit(0, 0, 0)]) for text in texts]
         for text, reads in zip(texts, await read_units(self._model, asked, "score", alone=alone), strict=True):
             text.reads = reads
-            self._foreign(text, self._languages)
+            self._foreign(text, self._model)
 
     async def _read_answers(self, rows: Sequence[Row], answers: Sequence[_Text | None]) -> None:
         asked = [(row.texts, text) for row, text in zip(rows, answers, strict=True) if text is not None]
@@ -158,11 +163,11 @@ class Scorer:
         all_reads = await read_answers(self._pair, [(texts["prompt"], texts["response"]) for texts, _ in asked])
         for (_, text), reads in zip(asked, all_reads, strict=True):
             text.reads = reads
-            self._foreign(text, frozenset(self._pair.manifest.languages))
+            self._foreign(text, self._pair)
 
     @staticmethod
-    def _foreign(text: _Text, known: frozenset[str]) -> None:
-        said = text.segment.text
+    def _foreign(text: _Text, model: Model) -> None:
+        said, known = text.segment.text, model.manifest.languages
         text.foreign = [bool(unknown_language(said[read.unit.start : read.unit.end], known)) for read in text.reads]
 
     def _said(self, row: Row, texts: Mapping[str, _Text], answer: _Text | None) -> Judged:
@@ -173,11 +178,13 @@ class Scorer:
             where = field_of(name, row.texts)
             if where is None:
                 continue
-            text = answer if answer is not None and name == FAMILY else texts[where]
-            found, doubt = self._family(family, text, scores)
-            if family.thresholds:
+            head, text = family, texts[where]
+            if answer is not None and self._by_pair(name, where):
+                head, text = self._paired[name], answer
+            found, doubt = _weigh(head, text, scores)
+            if head.thresholds:
                 word = max(found, key=found.__getitem__).partition(".")[2] if found else "none"
-                verdict[name] = word if family.rest is not None else bool(found)
+                verdict[name] = word if head.rests else bool(found)
             if doubt:
                 unverified.append(name)
         spans = None
@@ -187,20 +194,35 @@ class Scorer:
                 unverified.append("names")
         return Judged(row, scores, verdict, spans, unverified)
 
-    def _family(self, family: _Family, text: _Text, scores: dict[str, float]) -> tuple[dict[str, float], bool]:
-        """The labels that are over their thresholds, and whether a part in which none is, is in an unknown language."""
-        found: dict[str, float] = {}
-        doubt = False
-        for read, foreign in zip(text.reads, text.foreign, strict=True):
-            silent = True
-            for label, score, _, beaten in heights(read, family.labels, self._rests):
-                chosen = min if label == family.rest else max
-                scores[label] = round(chosen(scores.get(label, score), score), 9)
-                if label in family.thresholds and score >= family.thresholds[label] and not beaten:
-                    found[label] = max(found.get(label, 0.0), score)
-                    silent = False
-            doubt = doubt or (silent and foreign)
-        return found, doubt
+
+def _families(manifest: Manifest, heads: Sequence[str] | None, sensitivity: Sensitivity) -> dict[str, _Family]:
+    """What is asked, by family. Raises PolicyError for a head that the model has not."""
+    rests = rests_of(manifest)
+    asked = set(labels_of(manifest, list(manifest.families) if heads is None else heads))
+    asked |= {rests[label] for label in asked if label in rests}
+    made: dict[str, _Family] = {}
+    for family, labels in manifest.families.items():
+        if mine := [label for label in labels if label in asked]:
+            points = {label: manifest.threshold(label, sensitivity) for label in mine if label in manifest.thresholds}
+            made[family] = _Family(mine, points, {label: rests[label] for label in mine if label in rests})
+    return made
+
+
+def _weigh(family: _Family, text: _Text, scores: dict[str, float]) -> tuple[dict[str, float], bool]:
+    """Adds the scores. Gives the labels that are over their thresholds, and whether a part in which none is, is in an
+    unknown language."""
+    found: dict[str, float] = {}
+    doubt = False
+    for read, foreign in zip(text.reads, text.foreign, strict=True):
+        silent = True
+        for label, score, _, beaten in heights(read, family.labels, family.rests):
+            chosen = min if label in family.rests.values() else max
+            scores[label] = round(chosen(scores.get(label, score), score), 9)
+            if label in family.thresholds and score >= family.thresholds[label] and not beaten:
+                found[label] = max(found.get(label, 0.0), score)
+                silent = False
+        doubt = doubt or (silent and foreign)
+    return found, doubt
 
 
 def _segment(name: str, text: str) -> Segment:
