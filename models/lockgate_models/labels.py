@@ -38,6 +38,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 }
 """Family → its labels. The thirteen categories of the moderation API keep its names, behind `harm.`."""
 
+PAIR: dict[str, tuple[str, ...]] = {"harm": FAMILIES["harm"], "refusal": FAMILIES["refusal"]}
+"""What the pair form answers of an answer, given what it answers."""
+
 EXCLUSIVE = frozenset({"advice"})
 """Families of which exactly one label holds (softmax); in the others each label stands for itself (sigmoid)."""
 

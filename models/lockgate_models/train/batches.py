@@ -19,7 +19,9 @@ _INDEX = {label: i for i, label in enumerate(LABELS)}
 _TAG = {tag: i for i, tag in enumerate(TAGS)}
 _HARMLESS = ("injection", "harm", "toxicity")
 IGNORED = -100
-_OURS = 2.2
+LEAD = 40
+"""Tokens of what is answered, at the head of a pair's window."""
+_OURS = 4.0
 _STEP = 8  # few widths: each is compiled, and planned, once
 
 
@@ -48,9 +50,13 @@ class Batch:
 
 
 class Drawer:
-    """Endless rows in a fixed mixture, seeded. `longest` in tokens."""
+    """Endless rows in a fixed mixture, seeded. `longest` in tokens. With a `lead`, rows are pairs, and keep their
+    company to themselves."""
 
-    def __init__(self, rows: Sequence[Row], tokenizer: Tokenizer, *, longest: int, seed: int) -> None:
+    def __init__(
+        self, rows: Sequence[Row], tokenizer: Tokenizer, *, longest: int, seed: int, lead: int = 0
+    ) -> None:
+        self._lead = lead
         self._draw = random.Random(seed)  # noqa: S311 - an order, not a secret
         self._tokenizer = tokenizer
         self._longest = longest
@@ -82,12 +88,14 @@ class Drawer:
         if row.marks:
             return centred(row, self._draw)
         row = disguised(row, self._draw)
+        if self._lead:
+            return row
         if row.spans is None and len(row.text) < 400 and self._draw.random() < 0.2:
             row = in_company(row, self._draw.choice(self._company), self._draw)
         return row
 
     def example(self) -> Example:
-        return encode(self.row(), self._tokenizer, self._longest, self._draw)
+        return encode(self.row(), self._tokenizer, self._longest, self._draw, self._lead)
 
     def batches(self, budget: int, pool: int = 512) -> Iterator[Batch]:
         """Batches of about `budget` padded tokens, alike in length within a pool, in random order."""
@@ -106,18 +114,27 @@ class Drawer:
                 yield collate(found)
 
 
-def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None) -> Example:
-    """The row's tokens: all of them, or one window."""
+def encode(
+    row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None, lead: int = 0
+) -> Example:
+    """The row's tokens: all of them, or one window. With a `lead`, what is answered stands before them, as
+    `tokens.Windower` puts it there."""
     encoded = tokenizer.encode(row.text)
     ids, offsets = encoded.ids, encoded.offsets
+    head: list[int] = []
+    if lead:
+        asked = tokenizer.encode(row.prompt).ids[1:-1]
+        if len(asked) > lead:
+            asked = [*asked[: lead // 3], *asked[len(asked) - (lead - lead // 3) :]]
+        head = [*asked, ids[-1]]
     inner = len(ids) - 2
-    room = min(longest - 2, inner)
+    room = min(longest - 2 - len(head), inner)
     start = 0
     if inner > room:
         start = draw.randrange(inner - room + 1) if draw is not None and draw.random() < 0.5 else 0
-    ids = [ids[0], *ids[1 + start : 1 + start + room], ids[-1]]
+    ids = [ids[0], *head, *ids[1 + start : 1 + start + room], ids[-1]]
     offsets = [(0, 0), *offsets[1 + start : 1 + start + room], (0, 0)]
-    tags = _tags(row, offsets) if row.spans is not None else None
+    tags = _tags(row, offsets) if row.spans is not None and not head else None
     return Example(ids, tags, row)
 
 

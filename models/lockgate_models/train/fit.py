@@ -7,33 +7,35 @@ when it is started again with the same folder.
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
+from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS, PAIR
 from lockgate_models.train.base import packaged_base
-from lockgate_models.train.batches import IGNORED, Batch, Drawer
+from lockgate_models.train.batches import IGNORED, LEAD, Batch, Drawer
 from lockgate_models.train.families import read_families
 from lockgate_models.train.network import TextEncoder
-from lockgate_models.train.rows import read_sources
+from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, read_sources
 
 _SMOOTH = 0.02
 
 
-def loss_of(labels: Tensor, names: Tensor, batch: Batch) -> Tensor:
+def loss_of(
+    labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, Sequence[str]] = FAMILIES
+) -> Tensor:
     """Mean over what is known: independent labels by binary, exclusive ones by categorical cross entropy, names by token."""
     total = labels.new_zeros(())
     at = 0
-    for family, members in FAMILIES.items():
+    for family, members in families.items():
         logits = labels[:, at : at + len(members)].float()
-        target = batch.target[:, at : at + len(members)]
-        known = batch.known[:, at : at + len(members)]
+        place = slice(LABELS.index(members[0]), LABELS.index(members[0]) + len(members))
+        target, known = batch.target[:, place], batch.known[:, place]
         at += len(members)
         if family in EXCLUSIVE:
             rows = known[:, 0] > 0
@@ -72,10 +74,15 @@ def fit(given: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    rows = [*(read_sources(given.data) if given.data is not None else ()), *read_families(given.own)]
+    pairs = given.form == "pair"
+    sources = PAIR_SOURCES if pairs else SOURCES
+    rows = [*(read_sources(given.data, sources) if given.data is not None else ()), *read_families(given.own)]
     rows = [row for row in rows if row.split == "train"]
     print(f"{len(rows)} rows", flush=True)
-    model = TextEncoder(base_folder)
+    families = PAIR if pairs else FAMILIES
+    model = TextEncoder(base_folder, families=families)
+    if given.start is not None:
+        model.begin_from(torch.load(given.start, weights_only=True)["model"], FAMILIES)
     model.freeze(given.frozen)
     model.train()
     run = torch.compile(model, dynamic=True) if given.compile else model
@@ -92,7 +99,7 @@ def fit(given: argparse.Namespace) -> None:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         step = saved["step"]
-    drawer = Drawer(rows, tokenizer, longest=given.longest, seed=given.seed + step)
+    drawer = Drawer(rows, tokenizer, longest=given.longest, seed=given.seed + step, lead=LEAD if pairs else 0)
     begin, seen, running = time.time(), 0, 0.0
     for batch in drawer.batches(given.budget):
         if step >= given.steps:
@@ -101,7 +108,7 @@ def fit(given: argparse.Namespace) -> None:
             group["lr"] = base * rate(step, given.steps, given.warm, given.cool)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=given.bf16):
             labels, names, _ = run(batch.ids, batch.mask)
-        lost = loss_of(labels, names, batch)
+        lost = loss_of(labels, names, batch, families)
         optimiser.zero_grad(set_to_none=True)
         lost.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -114,12 +121,13 @@ def fit(given: argparse.Namespace) -> None:
             print(f"step {step}/{given.steps} loss {running:.4f} {pace:.1f} texts/s", flush=True)
         if step % given.save == 0 or step == given.steps:
             torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, checkpoint)
-    (given.out / "labels.json").write_text(json.dumps(LABELS))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="labelled rows of others; without it, our families alone")
+    parser.add_argument("--form", choices=("text", "pair"), default="text")
+    parser.add_argument("--start", type=Path, help="checkpoint of a text encoder to begin from")
     parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
     parser.add_argument("--out", type=Path, required=True)

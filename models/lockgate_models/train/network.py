@@ -5,23 +5,24 @@ Shapes: B texts, T tokens, H = 384 wide. All outputs are logits but the embeddin
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from lockgate_models.labels import FAMILIES, LABELS, TAGS
+from lockgate_models.labels import FAMILIES, TAGS
 
 
 class Heads(nn.Module):
     """What stands on the encoder. Each family reads the text with weights of its own: an attack is a sentence somewhere,
     a tone is everywhere."""
 
-    def __init__(self, width: int, dropout: float = 0.1) -> None:
+    def __init__(self, width: int, families: Mapping[str, Sequence[str]], dropout: float = 0.1) -> None:
         super().__init__()
-        self.look = nn.Linear(width, len(FAMILIES))
-        self.say = nn.ModuleDict({name: nn.Linear(2 * width, len(labels)) for name, labels in FAMILIES.items()})
+        self.look = nn.Linear(width, len(families))
+        self.say = nn.ModuleDict({name: nn.Linear(2 * width, len(labels)) for name, labels in families.items()})
         self.names = nn.Linear(width, len(TAGS))
         self.drop = nn.Dropout(dropout)
 
@@ -39,16 +40,32 @@ class Heads(nn.Module):
 class TextEncoder(nn.Module):
     """The encoder with its heads."""
 
-    def __init__(self, base: Path | str, *, attention: str = "sdpa") -> None:
+    def __init__(
+        self,
+        base: Path | str,
+        *,
+        families: Mapping[str, Sequence[str]] = FAMILIES,
+        attention: str = "sdpa",
+    ) -> None:
         super().__init__()
         self.encoder = AutoModel.from_pretrained(str(base), add_pooling_layer=False, attn_implementation=attention)
-        self.heads = Heads(self.encoder.config.hidden_size)
-        assert len(LABELS) == sum(layer.out_features for layer in self.heads.say.values())
+        self.families = {name: tuple(labels) for name, labels in families.items()}
+        self.heads = Heads(self.encoder.config.hidden_size, families)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         said: tuple[Tensor, Tensor, Tensor] = self.heads(hidden, attention_mask)
         return said
+
+    def begin_from(self, state: Mapping[str, Tensor], families: Mapping[str, Sequence[str]]) -> None:
+        """Begin where another encoder of these `families` has come to: the encoder, and the heads that both have."""
+        mine = self.state_dict()
+        mine |= {name: value for name, value in state.items() if name in mine and value.shape == mine[name].shape}
+        theirs = list(families)
+        rows = [theirs.index(name) for name in self.families]
+        mine["heads.look.weight"] = state["heads.look.weight"][rows]
+        mine["heads.look.bias"] = state["heads.look.bias"][rows]
+        self.load_state_dict(mine)
 
     def freeze(self, layers: int) -> None:
         """The embeddings and the lowest `layers` stay as they are: nothing flows back through them, and what they know

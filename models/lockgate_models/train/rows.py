@@ -190,13 +190,15 @@ def _names(_: Raw) -> Labels:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file of labelled rows is for. `cap`: at most so many rows of it, drawn by hash."""
+    """What a file of labelled rows is for. `cap`: at most so many rows of it, drawn by hash. `answers`: the text is
+    its response, and the prompt what that answers."""
 
     path: str
     labels: Callable[[Raw], Labels | None]
     cap: int = 4000
     weight: float = 1.0
     names: bool = False
+    answers: bool = False
 
 
 SOURCES: tuple[Source, ...] = (
@@ -240,6 +242,22 @@ SOURCES: tuple[Source, ...] = (
 """Every source that may train what we ship. Those written under a provider's terms are not in it."""
 
 
+def _answer(raw: Raw) -> Labels | None:
+    if not 0.2 < raw["label"] < 0.5:  # people did not agree
+        harmful = raw["label"] >= 0.5
+        return {"harm": 1.0} if harmful else {**_NO_HARM}
+    return None
+
+
+PAIR_SOURCES: tuple[Source, ...] = (
+    Source("harmful_response/pyrit_harm_scores", _answer, answers=True),
+    Source("harmful_response/pyrit_refusal", lambda raw: {"refusal": float(raw["label"])}, weight=2.0, answers=True),
+    Source("harmful_response/gptfuzz_responses", lambda raw: {"harm": float(raw["label"])}, cap=2500, weight=0.6, answers=True),
+    Source("benign/gsm8k_train", lambda _: {**_NO_HARM, "refusal": 0.0}, cap=500, answers=True),
+)
+"""Answers that may train the pair form."""
+
+
 def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES) -> Iterator[Row]:
     """All rows under `root`, capped and mapped. A file that is not there is an error: figures would not be the card's."""
     for source in sources:
@@ -258,7 +276,7 @@ def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES) -> Iterator[
 
 def row_of(raw: Raw, source: Source) -> Row | None:
     labels = source.labels(raw)
-    text = raw.get("text") or raw.get("prompt") or ""
+    text = raw.get("text") or raw.get("response" if source.answers else "prompt") or ""
     if labels is None or not text.strip():
         return None
     spans = None
@@ -280,5 +298,6 @@ def row_of(raw: Raw, source: Source) -> Row | None:
         raw["lang"],
         spans,
         source.weight,
+        prompt=str(raw.get("prompt") or "") if source.answers else "",
         marks=marks,
     )

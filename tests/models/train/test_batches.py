@@ -79,3 +79,17 @@ def test_the_mixture_is_seeded_keeps_the_budget_and_draws_small_sources_more_oft
     drawer = Drawer(rows(), tokenizer, longest=32, seed=1)
     sources = [drawer.row().source for _ in range(600)]
     assert 1.5 < sources.count("a") / sources.count("b") < 6  # the root of ten, not ten
+
+
+def test_what_is_answered_stands_before_the_answer_as_the_runtime_puts_it(base: Path) -> None:
+    from tokenizers import Tokenizer
+
+    from lockgate_models.tokens import Windower
+    from lockgate_models.train.batches import encode
+
+    path = base / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    for asked, answer in (("calm law", "attack Ada"), ("law " * 30, "calm " * 5), ("", "calm")):
+        row = Row("p", "p", "p", answer, {"harm": 0.0}, prompt=asked)
+        (window,) = Windower(path, longest=40, overlap=4, lead=9).windows(answer, asked)
+        assert encode(row, tokenizer, 40, lead=9).ids == list(window.ids)

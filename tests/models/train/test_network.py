@@ -35,3 +35,17 @@ def test_what_is_frozen_does_not_learn(base: Path) -> None:
     assert not any(p.requires_grad for p in model.encoder.encoder.layer[0].parameters())
     assert all(p.requires_grad for layer in model.encoder.encoder.layer[1:] for p in layer.parameters())
     assert all(p.requires_grad for p in model.heads.parameters())
+
+
+def test_a_pair_encoder_begins_where_the_text_encoder_is(base: Path) -> None:
+    from lockgate_models.labels import FAMILIES, PAIR
+    from lockgate_models.train.network import TextEncoder
+
+    text = TextEncoder(base)
+    pair = TextEncoder(base, families=PAIR)
+    pair.begin_from(text.state_dict(), FAMILIES)
+    torch.testing.assert_close(pair.heads.say["refusal"].weight, text.heads.say["refusal"].weight)
+    torch.testing.assert_close(pair.heads.look.weight[1], text.heads.look.weight[list(FAMILIES).index("refusal")])
+    ids = torch.tensor([[2, 4, 5, 3]])
+    labels, _, _ = pair(ids, torch.ones_like(ids))
+    assert labels.shape == (1, sum(map(len, PAIR.values())))
