@@ -1,4 +1,4 @@
-"""The command line: `lockgate serve | settings | keys | check | explain | test | demo`.
+"""The command line: `lockgate serve | settings | keys | check | explain | test | score | models | demo`.
 
 `serve` and `demo` say which extra they miss; the others need nothing but the core package. What a command needs is
 imported when it is called.
@@ -121,6 +121,12 @@ def _score() -> Parts:
     return score_arguments, run_score
 
 
+def _models() -> Parts:
+    from lockgate_proxy.models_command import models_arguments, run_models_command
+
+    return models_arguments, run_models_command
+
+
 def _demo() -> Parts:
     return _demo_arguments, _run_demo
 
@@ -146,6 +152,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command("Say what a policy does with a recorded exchange, and why.", _explain),
     "test": Command("Run the tests that stand beside policies.", _test),
     "score": Command("Say what the models find in each row of a file.", _score),
+    "models": Command("List and verify models, or build one.", _models),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo),
 }
 
