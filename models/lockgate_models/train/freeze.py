@@ -48,10 +48,13 @@ class Frozen:
 def joined(scores: Path, labels: Path) -> tuple[list[Mapping[str, Any]], list[Mapping[str, float]]]:
     """(labelled rows, scores of each). Rows that could not be judged are left out. Raises FreezeError where the two files
     do not tell of the same rows."""
-    rows, found = [], []
+    rows: list[Mapping[str, Any]] = []
+    found: list[Mapping[str, float]] = []
     for row, said in zip(read(labels), read(scores), strict=True):
         if row["id"] != said["id"]:
-            raise FreezeError(f"the scores are of other rows than the labels: {said['id']} stands where {row['id']} does")
+            raise FreezeError(
+                f"the scores are of other rows than the labels: {said['id']} stands where {row['id']} does"
+            )
         if "scores" in said:
             rows.append(row)
             found.append(said["scores"])

@@ -53,7 +53,10 @@ def held_out(data: Path | None, own: Path | None, part: str, *, form: str = "tex
     """The rows of a part, at most so many of a source, drawn by hash. Sources are not capped as they are for a fit."""
     sources = tuple(replace(source, cap=1 << 30) for source in (PAIR_SOURCES if form == "pair" else SOURCES))
     kept: dict[str, list[Row]] = defaultdict(list)
-    rows = [*(read_sources(data, sources) if data is not None else ()), *(read_families(own) if own is not None else ())]
+    rows = [
+        *(read_sources(data, sources) if data is not None else ()),
+        *(read_families(own) if own is not None else ()),
+    ]
     for row in rows:
         if row.labels and part_of(row) == part and bool(row.prompt) == (form == "pair"):
             kept[row.source].append(row)
