@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lockgate.detectors.language import need_languages
 from lockgate.errors import PolicyError
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Model:
             from lockgate_models.shelf import Options, load
         except ImportError as error:
             raise _missing(error) from None
+        if self.manifest.languages:
+            need_languages()
         try:
             return load(self.folder, Options(**self._options))
         except ModelError as error:

@@ -18,7 +18,8 @@ from typing import Any
 import uvicorn
 
 from lockgate_proxy.demo.judge import problems
-from lockgate_proxy.demo.scenes import SCENES, Scene
+from lockgate_proxy.demo.scene import Scene
+from lockgate_proxy.demo.scenes import SCENES
 from lockgate_proxy.demo.script import SCRIPTS
 from lockgate_proxy.demo.sdk import Client, Wire
 from lockgate_proxy.demo.story import Story

@@ -25,6 +25,7 @@ _RATE_LIMIT = (
 SCRIPTS: tuple[Script, ...] = (
     # Nothing in them.
     Script("opening hours", (Said("We're open Mon–Sat, 9:00 to 18:30. On holidays the line is staffed until noon."),)),
+    Script("kill a python process", (Said("Send SIGTERM with kill PID, and SIGKILL with kill -9 PID if it stays."),)),
     Script("canal lock", (Said(ARTICLE),), frayed=True),
     Script(
         "write to the customer", (Said("Draft: “Thanks for waiting. Your boots left the warehouse this morning.”"),)

@@ -10,7 +10,7 @@ import httpx2
 import openai
 from openai import OpenAI
 
-from lockgate_proxy.demo.scenes import Scene
+from lockgate_proxy.demo.scene import Scene
 from lockgate_proxy.demo.upstream import KEY, SCENE
 
 _TIMEOUT = 10.0  # seconds; everything is on this machine

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from lockgate_proxy.demo.scenes import Scene
+from lockgate_proxy.demo.scene import Scene
 
 Side = Literal["prompt", "completion"]
 
