@@ -16,12 +16,15 @@ from lockgate_models.manifest import NAME, Manifest, Precision, read_manifest, v
 from lockgate_models.tokens import Windower
 
 OUTPUTS = ("labels", "names", "embedding")
+_CPU_BUDGET = 512
+_BUDGET = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a model is run. `threads` of one run, `parallel` runs at once, `budget` of padded tokens a batch, `room` of
-    tokens that may wait, `cache` of texts.
+    """How a model is run. `threads` of one run, `parallel` runs at once, `budget` of padded tokens a batch (few on
+    a CPU, where a larger batch is no quicker a token and keeps the next one waiting, many elsewhere), `room` of tokens
+    that may wait, `cache` of texts.
 
     With an `endpoint` the model runs there, and `device`, `precision` and `threads` are that server's affair; `parallel`
     is then also the number of connections. The folder's manifest and tokeniser are still needed, its model files not.
@@ -33,8 +36,8 @@ class Options:
     precision: Precision | None = None
     threads: int = 1
     parallel: int = 1
-    budget: int = 2048
-    room: int = 1 << 18
+    budget: int | None = None
+    room: int = 1 << 16
     cache: int = 8192
     endpoint: str = ""
     timeout: float = 2.0
@@ -51,9 +54,13 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
     return TextClassifier(
         manifest,
         windower,
-        Batcher(backend, budget=options.budget, room=options.room),
+        Batcher(backend, budget=options.budget or _budget(options), room=options.room),
         cache=options.cache,
     )
+
+
+def _budget(options: Options) -> int:
+    return _CPU_BUDGET if options.device == "cpu" and not options.endpoint else _BUDGET
 
 
 def _near(folder: Path, manifest: Manifest, options: Options) -> Backend:
