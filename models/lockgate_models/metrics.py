@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,28 @@ def f1(scores: Scores, truth: Truth, threshold: float = 0.5) -> float:
     wrong = int((said != truth).sum())
     right = int((said & truth).sum())
     return 2 * right / (2 * right + wrong) if right or wrong else float("nan")
+
+
+def upper_bound(flagged: int, count: int, level: float = 0.95) -> float:
+    """Clopper and Pearson's one-sided upper bound of a share, by bisection of the binomial distribution."""
+    if flagged >= count:
+        return 1.0
+    low, high = flagged / count, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        terms = [
+            math.lgamma(count + 1)
+            - math.lgamma(k + 1)
+            - math.lgamma(count - k + 1)
+            + k * math.log(middle)
+            + (count - k) * math.log1p(-middle)
+            for k in range(flagged + 1)
+        ]
+        if sum(map(math.exp, terms)) > 1 - level:
+            low = middle
+        else:
+            high = middle
+    return high
 
 
 def interval(

@@ -83,3 +83,10 @@ def test_an_interval_holds_the_figure_and_shrinks_with_more_texts() -> None:
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
     assert all(map(math.isnan, metrics.interval(metrics.average_precision, np.array([0.5]), np.array([False]))))
+
+
+@pytest.mark.parametrize(
+    ("flagged", "count", "bound"), [(0, 100, 0.0295), (1, 100, 0.0466), (5, 100, 0.1023), (3, 3, 1.0), (0, 1, 0.95)]
+)
+def test_the_upper_bound_is_clopper_and_pearsons(flagged: int, count: int, bound: float) -> None:
+    assert metrics.upper_bound(flagged, count) == pytest.approx(bound, abs=1e-4)

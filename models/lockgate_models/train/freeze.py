@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from lockgate_models.manifest import Calibration, Manifest, Sensitivity, Threshold, read_manifest
+from lockgate_models.metrics import upper_bound
 from lockgate_models.train.manifest import write_manifest
 from lockgate_models.train.split import read
 from lockgate_models.train.thresholds import (
@@ -29,7 +30,6 @@ from lockgate_models.train.thresholds import (
     platt,
     sigmoid,
     single,
-    upper_bound,
 )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lockgate_models.manifest import Calibration, Sensitivity, Threshold
-from lockgate_models.metrics import threshold_at_fpr
+from lockgate_models.metrics import threshold_at_fpr, upper_bound
 
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
@@ -77,28 +77,6 @@ def platt(logits: Floats, truth: Truth) -> Calibration | None:
     if not scale > 0.05:
         return None
     return Calibration(temperature=round(1 / scale, 4), bias=round(shift / scale, 4))
-
-
-def upper_bound(flagged: int, count: int, level: float = 0.95) -> float:
-    """Clopper and Pearson's one-sided upper bound of a share, by bisection of the binomial distribution."""
-    if flagged >= count:
-        return 1.0
-    low, high = flagged / count, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        terms = [
-            math.lgamma(count + 1)
-            - math.lgamma(k + 1)
-            - math.lgamma(count - k + 1)
-            + k * math.log(middle)
-            + (count - k) * math.log1p(-middle)
-            for k in range(flagged + 1)
-        ]
-        if sum(map(math.exp, terms)) > 1 - level:
-            low = middle
-        else:
-            high = middle
-    return high
 
 
 def groups_of(kinds: Sequence[str]) -> list[tuple[Truth, float]]:

@@ -12,7 +12,6 @@ from lockgate_models.train.thresholds import (
     platt,
     sigmoid,
     single,
-    upper_bound,
 )
 
 
@@ -42,13 +41,6 @@ def test_platt_leaves_alone_what_it_cant_tell() -> None:
     assert platt(few, few > 8) is None
     many = np.linspace(-3, 3, 400)
     assert platt(many, many < 0) is None  # the wrong way round
-
-
-@pytest.mark.parametrize(
-    ("flagged", "count", "bound"), [(0, 100, 0.0295), (1, 100, 0.0466), (5, 100, 0.1023), (3, 3, 1.0), (0, 1, 0.95)]
-)
-def test_the_upper_bound_is_clopper_and_pearsons(flagged: int, count: int, bound: float) -> None:
-    assert upper_bound(flagged, count) == pytest.approx(bound, abs=1e-4)
 
 
 def test_ordinary_texts_do_not_pay_for_what_is_rare_among_them() -> None:
