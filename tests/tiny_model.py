@@ -118,6 +118,7 @@ def write_model(folder: Path, **changes: Any) -> Path:
         "families": FAMILIES,
         "exclusive": ["advice"],
         "tags": TAGS,
+        "embedding": True,
         "thresholds": {"injection": {"low": {"at": 0.9}, "normal": {"at": 0.5}}},
         **changes,
     }

@@ -186,11 +186,13 @@ class Reader:
         """One text's scores from those of its windows. Raises BackendError for a value that is no number."""
         if not all(np.isfinite(values).all() for row in rows for values in row.values()):
             raise BackendError("the model answered with what is no number")
-        logits = np.stack([row["labels"] for row in rows])
-        probabilities = self.probabilities(logits)
-        best = probabilities.max(0)
-        for part in self._exclusive:
-            best[part] = probabilities[:, part].mean(0)
+        labels: dict[str, float] = {}
+        if "labels" in rows[0]:
+            probabilities = self.probabilities(np.stack([row["labels"] for row in rows]))
+            best = probabilities.max(0)
+            for part in self._exclusive:
+                best[part] = probabilities[:, part].mean(0)
+            labels = dict(zip(self._labels, map(float, best), strict=True))
         names: list[Name] = []
         if self._tags and "names" in rows[0]:
             for window, row in zip(windows, rows, strict=True):
@@ -199,7 +201,7 @@ class Reader:
         if "embedding" in rows[0]:
             embedding = np.mean([row["embedding"] for row in rows], axis=0)
             embedding = embedding / max(float(np.linalg.norm(embedding)), 1e-9)
-        return TextScores(dict(zip(self._labels, map(float, best), strict=True)), united(names), embedding)
+        return TextScores(labels, united(names), embedding)
 
     def probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """(windows, labels) → the same, calibrated, between 0 and 1."""

@@ -72,6 +72,8 @@ class Manifest(_Strict):
     families: dict[str, list[str]]
     exclusive: list[str] = []
     tags: list[str] = []
+    embedding: bool = False
+    """Whether there is an output `embedding`, of the whole text."""
     thresholds: dict[str, dict[Sensitivity, Threshold]] = {}
     calibration: dict[str, Calibration] = {}
     languages: list[str] = []
@@ -81,6 +83,12 @@ class Manifest(_Strict):
     @property
     def labels(self) -> tuple[str, ...]:
         return tuple(label for labels in self.families.values() for label in labels)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The model's outputs, by name."""
+        there = {"labels": bool(self.families), "names": bool(self.tags), "embedding": self.embedding}
+        return tuple(name for name, given in there.items() if given)
 
     def file(self, precision: Precision) -> File:
         """Raises KeyError."""
@@ -135,6 +143,8 @@ def _checked(found: Manifest, path: Path) -> Manifest:
         heights = [points[name].at for name in get_args(Sensitivity) if name in points]
         if heights != sorted(heights, reverse=True):
             raise ManifestError(f"thresholds/{label}: a lower sensitivity has the lower threshold", where=str(path))
+    if not found.outputs:
+        raise ManifestError("the model answers nothing: neither families, nor tags, nor an embedding", where=str(path))
     if len(known) != len(found.labels):
         raise ManifestError("families: a label is there twice", where=str(path))
     return found

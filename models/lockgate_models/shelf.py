@@ -15,7 +15,6 @@ from lockgate_models.kserve import KserveBackend, Output
 from lockgate_models.manifest import NAME, Manifest, Precision, read_manifest, verify
 from lockgate_models.tokens import Windower
 
-OUTPUTS = ("labels", "names", "embedding")
 _CPU_BUDGET = 512
 _BUDGET = 16_384
 
@@ -49,7 +48,9 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
     """A model, ready. Every file that is used is verified first. Raises ManifestError, DeviceError."""
     options = options or Options()
     manifest = read_manifest(folder)
-    windower = Windower(verify(folder, manifest.tokenizer), longest=manifest.window, overlap=manifest.overlap, lead=manifest.lead)
+    windower = Windower(
+        verify(folder, manifest.tokenizer), longest=manifest.window, overlap=manifest.overlap, lead=manifest.lead
+    )
     backend = _far(manifest, options) if options.endpoint else _near(folder, manifest, options)
     return TextClassifier(
         manifest,
@@ -72,18 +73,19 @@ def _near(folder: Path, manifest: Manifest, options: Options) -> Backend:
         file = manifest.file(precision)
     except KeyError:
         raise ManifestError(f"has no {precision} file", where=str(folder / NAME)) from None
-    outputs = OUTPUTS if manifest.tags else OUTPUTS[:1]
-    return OnnxBackend(verify(folder, file), outputs, device=device, threads=options.threads, parallel=options.parallel)
+    wanted = manifest.outputs
+    return OnnxBackend(verify(folder, file), wanted, device=device, threads=options.threads, parallel=options.parallel)
 
 
 def _far(manifest: Manifest, options: Options) -> Backend:
-    labels, names, embedding = OUTPUTS
-    outputs = [Output(labels, len(manifest.labels))]
-    if manifest.tags:
-        outputs += [Output(names, len(manifest.tags), per_token=True), Output(embedding, None)]
+    shapes = {
+        "labels": Output("labels", len(manifest.labels)),
+        "names": Output("names", len(manifest.tags), per_token=True),
+        "embedding": Output("embedding", None),
+    }
     return KserveBackend(
         options.endpoint.replace("{model}", manifest.name),
-        outputs,
+        [shapes[name] for name in manifest.outputs],
         timeout=options.timeout,
         parallel=options.parallel,
         key=options.key,

@@ -22,7 +22,7 @@ EXCHANGE = Exchange("01", "chat")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     place = tmp_path_factory.mktemp("models")
     write_model(place / "tiny")
-    write_model(place / "plain", tags=[])
+    write_model(place / "plain", embedding=False)
     before = MODELS.places, MODELS.options
     model.run_models([place], {})
     yield

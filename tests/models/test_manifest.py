@@ -45,6 +45,10 @@ def test_a_threshold_for_each_sensitivity(tmp_path: Path) -> None:
         ),
         ({"calibration": {"x": {}}}, "calibration: no such name: x"),
         ({"exclusive": ["x"]}, "exclusive: no such name: x"),
+        (
+            {"families": {}, "exclusive": [], "thresholds": {}, "tags": [], "embedding": False},
+            "the model answers nothing",
+        ),
         ({"families": {"a": ["x"], "b": ["x"]}, "thresholds": {}, "exclusive": []}, "families: a label is there twice"),
     ],
 )

@@ -18,6 +18,15 @@ def test_a_loaded_model_answers(tmp_path: Path) -> None:
     classifier.close()
 
 
+def test_a_model_of_names_alone(tmp_path: Path) -> None:
+    folder = write_model(tmp_path, families={}, exclusive=[], thresholds={}, embedding=False)
+    classifier = shelf.load(folder)
+    (found,) = asyncio.run(classifier.scores(["calm ada king"]))
+    assert [(name.label, name.start, name.end) for name in found.names] == [("PERSON", 5, 13)]
+    assert (found.labels, found.embedding) == ({}, None)
+    classifier.close()
+
+
 def test_a_tampered_file_refuses_to_load(tmp_path: Path) -> None:
     write_model(tmp_path)
     with (tmp_path / "int8.onnx").open("r+b") as stream:

@@ -109,7 +109,7 @@ def _like(embedding: Any, examples: NDArray[np.float32]) -> float:
 def build(config: TopicConfig) -> TopicDetector:
     """Raises PolicyError for a model that is not there, or embeds nothing."""
     model = MODELS.named(config.model)
-    if not model.manifest.tags:
+    if not model.manifest.embedding:
         raise PolicyError(f"model: {config.model!r} gives no sentence embeddings")
     if both := sorted(set(config.denied) & set(config.allowed)):
         raise PolicyError(f"allowed: {both[0]!r} is denied too")

@@ -67,6 +67,7 @@ def described(folder: Path, exported: Mapping[str, Any], *, version: str, langua
         families=families,
         exclusive=[name for name in families if name in EXCLUSIVE],
         tags=[] if pair else list(TAGS),
+        embedding=not pair,
         languages=list(languages),
     )
     try:
