@@ -19,7 +19,7 @@ DEMO := .venv-demo/.stamp
 PRESIDIO := .venv/.presidio
 TRAIN := .venv-train/.stamp
 
-.PHONY: help demo serve test test-full check format bench train clean
+.PHONY: help demo serve test test-full check format bench bench-full train clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do \
@@ -54,6 +54,9 @@ format: $(DEV) ## sort imports and format
 
 bench: $(DEV) ## run the benchmarks and print their tables (BENCH="detectors overhead streaming")
 	@for name in $(BENCH); do .venv/bin/python "benchmarks/$$name.py" $(ARGS); done
+
+bench-full: $(DEV) $(TRAIN) ## run the benchmark of models, with PyTorch beside them
+	@.venv/bin/python benchmarks/classify.py --torch .venv-train/bin/python $(ARGS)
 
 train: $(TRAIN) ## fit the text encoder: make train [DATA=folder of labelled rows OUT=folder ARGS="--steps 2500"]
 	@PYTHONPATH=models .venv-train/bin/python -m lockgate_models.train.fit --own models/lockgate-text/data \

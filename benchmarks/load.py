@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -82,13 +82,13 @@ def _wrk(url: str, headers: Mapping[str, str], connections: int, seconds: float,
     )
 
 
-class _Asker(asyncio.Protocol):
-    """One connection that asks again as soon as it was answered."""
+class Asker(asyncio.Protocol):
+    """One connection that asks again as soon as it was answered. `answered` gets the answer, and the milliseconds that it
+    took."""
 
-    def __init__(self, request: bytes, times: list[float], errors: list[int]) -> None:
+    def __init__(self, request: Callable[[], bytes], answered: Callable[[bytes, float], None]) -> None:
         self._request = request
-        self._times = times
-        self._errors = errors
+        self._answered = answered
         self._buffer = b""
         self._since = 0.0
         self._left = -1  # bytes of the answer still to come; -1 while its head is not there
@@ -98,8 +98,9 @@ class _Asker(asyncio.Protocol):
         self._ask()
 
     def _ask(self) -> None:
+        request = self._request()
         self._since = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -110,9 +111,7 @@ class _Asker(asyncio.Protocol):
         whole = end + 4 + int(length[1]) if length else self._chunked(end + 4)
         if not whole or len(self._buffer) < whole:
             return
-        self._times.append((time.perf_counter() - self._since) * 1000)
-        if not self._buffer.startswith(b"HTTP/1.1 200"):
-            self._errors[0] += 1
+        self._answered(self._buffer, (time.perf_counter() - self._since) * 1000)
         self._buffer = b""
         self._ask()
 
@@ -122,21 +121,29 @@ class _Asker(asyncio.Protocol):
 
 
 async def _own(url: str, headers: Mapping[str, str], connections: int, seconds: float) -> Plain:
-    loop = asyncio.get_running_loop()
-    target = urlsplit(url)
-    request = _request(url, headers, texts.request())
+    request = asked(url, headers, texts.request())
     times: list[float] = []
-    errors = [0]
+    errors = 0
+
+    def answered(answer: bytes, took: float) -> None:
+        nonlocal errors
+        times.append(took)
+        errors += not answer.startswith(b"HTTP/1.1 200")
+
+    took = await ask(url, lambda: Asker(lambda: request, answered), connections, seconds)
+    return Plain(len(times) / took, quantile(times, 0.5), quantile(times, 0.99), len(times), errors)
+
+
+async def ask(url: str, asker: Callable[[], Asker], connections: int, seconds: float) -> float:
+    """Let so many of them ask for `seconds`; what is under way then is cut. The seconds that it took."""
+    loop = asyncio.get_running_loop()
+    port = urlsplit(url).port or 80
     begin = time.perf_counter()
-    made = [
-        await loop.create_connection(lambda: _Asker(request, times, errors), HOST, target.port or 80)
-        for _ in range(connections)
-    ]
+    made = [await loop.create_connection(asker, HOST, port) for _ in range(connections)]
     await asyncio.sleep(seconds)
     for transport, _ in made:
         transport.abort()
-    took = time.perf_counter() - begin
-    return Plain(len(times) / took, quantile(times, 0.5), quantile(times, 0.99), len(times), errors[0])
+    return time.perf_counter() - begin
 
 
 def streamed(url: str, headers: Mapping[str, str], count: int, seconds: float) -> Streamed:
@@ -145,7 +152,7 @@ def streamed(url: str, headers: Mapping[str, str], count: int, seconds: float) -
 
 
 async def _streams(url: str, headers: Mapping[str, str], count: int, seconds: float) -> Streamed:
-    request = _request(url, headers, texts.request(stream=True))
+    request = asked(url, headers, texts.request(stream=True))
     seen = Streamed()
     end = time.perf_counter() + seconds
     # Started apart, so that chunks come evenly and not in sixteens.
@@ -191,7 +198,8 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
             return first
 
 
-def _request(url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def asked(url: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request as it stands on the wire."""
     target = urlsplit(url)
     sent = {
         "Host": target.netloc,

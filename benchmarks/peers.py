@@ -59,12 +59,12 @@ TELEMETRY = ", telemetry"
 """What the name of a proxy with telemetry on ends with."""
 
 
-def upstream(*, chunks: int = 100, interval: float = 0.01) -> Server:
-    """The model: on the load's core."""
+def upstream(*, chunks: int = 100, interval: float = 0.01, varied: int = 0) -> Server:
+    """The model: on the load's core. With `varied`, each plain answer is another one, of so many tokens."""
     port = free_port()
     command = [
         sys.executable, str(HERE / "upstream.py"), "--port", str(port),
-        "--chunks", str(chunks), "--interval", str(interval),
+        "--chunks", str(chunks), "--interval", str(interval), "--varied", str(varied),
     ]  # fmt: skip
     return Server("no proxy", command, port, cores()[1])
 

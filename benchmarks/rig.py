@@ -18,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -34,19 +34,28 @@ _POLL = 0.01
 _QUIET = 0.01  # seconds of CPU time in ten times as many seconds: it rests
 
 
-def options(description: str, *, rounds: int, seconds: float) -> argparse.Namespace:
-    """The command line that all benchmarks have. `seconds` is how long one measurement lasts."""
+def options(
+    description: str,
+    *,
+    rounds: int,
+    seconds: float,
+    policies: Sequence[str] = ("permissive", "default"),
+    more: Callable[[argparse.ArgumentParser], None] | None = None,
+) -> argparse.Namespace:
+    """The command line that all benchmarks have. `seconds` is how long one measurement lasts; `more` adds options."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"interleaved rounds ({rounds})")
     parser.add_argument("--seconds", type=float, default=seconds, help=f"seconds of one measurement ({seconds})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also put all numbers into this file")
     parser.add_argument("--results", type=Path, metavar="FILE", help="also put the tables into this page (RESULTS.md)")
-    parser.add_argument("--policies", nargs="+", default=["permissive", "default"], help="policies to guard with")
+    parser.add_argument("--policies", nargs="+", default=list(policies), help="policies to guard with")
     parser.add_argument("--telemetry", action="store_true", help="also with metrics and traces on")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="of the peers, only these (bare is always there)")
     parser.add_argument("--litellm", metavar="FILE", help="the litellm command, where it is not on the path")
     parser.add_argument("--nemo", metavar="FILE", help="the nemoguardrails command, where it is not on the path")
     parser.add_argument("--portkey", metavar="DIR", help="a folder in which npm installed @portkey-ai/gateway")
+    if more is not None:
+        more(parser)
     return parser.parse_args()
 
 
@@ -60,6 +69,14 @@ def cores() -> tuple[int, int]:
     return allowed[0], allowed[1 % len(allowed)]
 
 
+@cache
+def two_cores() -> tuple[str, str]:
+    """Two cores for what is measured, and two for the load: the same ones where there are no others. As `taskset` has
+    them."""
+    allowed = sorted(os.sched_getaffinity(0))
+    return ",".join(map(str, allowed[:2])), ",".join(map(str, allowed[2:4] or allowed[:2]))
+
+
 def take_load_core() -> None:
     """Leave the first core to what is measured: this process, and what it starts, runs on the second."""
     take(cores()[1])
@@ -70,7 +87,7 @@ def take(core: int) -> None:
     os.sched_setaffinity(0, {core})
 
 
-def _pinned(core: int, command: Sequence[str]) -> list[str]:
+def pinned(core: int | str, command: Sequence[str]) -> list[str]:
     taskset = shutil.which("taskset")
     return [taskset, "-c", str(core), *command] if taskset else list(command)
 
@@ -87,12 +104,13 @@ def free_port() -> int:
 
 @dataclass
 class Server:
-    """A server as a process. `ready` is the path that answers once it serves; `headers` are what its clients send."""
+    """A server as a process. `core` may be a list, as `taskset` has it. `ready` is the path that answers once it serves;
+    `headers` are what its clients send."""
 
     name: str
     command: Sequence[str]
     port: int
-    core: int
+    core: int | str
     ready: str = "/readyz"
     headers: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
@@ -109,7 +127,7 @@ class Server:
         """Start, and wait until it answers. Raises RuntimeError if it ends, or does not answer in time."""
         begin = time.perf_counter()
         self.process = subprocess.Popen(
-            _pinned(self.core, self.command),
+            pinned(self.core, self.command),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -205,6 +223,18 @@ def start_all(servers: Iterable[Server]) -> list[Server]:
 # Numbers
 
 
+def clocked(call: Callable[[], object], seconds: float) -> tuple[float, float]:
+    """Milliseconds of this process's CPU time, and of the clock, that a call takes: medians of as many as fit."""
+    end = time.perf_counter() + seconds
+    cpu, wall = list[float](), list[float]()
+    while not wall or time.perf_counter() < end:
+        begin, used = time.perf_counter(), time.process_time()
+        call()
+        cpu.append((time.process_time() - used) * 1000)
+        wall.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(cpu), statistics.median(wall)
+
+
 def median(values: Iterable[float]) -> float:
     """The median; NaN of nothing."""
     known = list(values)
@@ -257,13 +287,15 @@ def goals(wanted: Iterable[Goal]) -> str:
     return table(("goal", "measured", "wanted", ""), (goal.row() for goal in wanted))
 
 
-def report(given: argparse.Namespace, name: str, parts: Iterable[str], numbers: Mapping[str, Any]) -> None:
-    """Print the tables. Put the numbers under `name` into the file that `--json` says, and the tables as the section of
+def report(
+    given: argparse.Namespace, name: str, parts: Iterable[str], numbers: Mapping[str, Any], command: str = ""
+) -> None:
+    """Print the tables, under the command that made them, `name`'s own if none is given. Put the numbers under `name` into the file that `--json` says, and the tables as the section of
     that name into the page that `--results` says, beside what others put there."""
     section = "\n\n".join(
         (
             f"## {name.capitalize()}",
-            f"`python benchmarks/{name}.py`, {given.rounds} rounds, {given.seconds:g} s a measurement; {_here()}.",
+            f"`{command or f'python benchmarks/{name}.py'}`, {given.rounds} rounds, {given.seconds:g} s a measurement; {_here()}.",
             *parts,
         )
     )

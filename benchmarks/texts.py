@@ -27,6 +27,25 @@ ENTITIES = (
 )
 """Sentences with one entity each, of every kind that has a grammar or a checksum."""
 
+_SENTENCES = (
+    "the {kind} {thing} near the {place} {did} our {thing} {when}.",
+    "a {person} {did} the {kind} {thing}, and the {person} from the {place} {did} another {thing}.",
+    "{when} the {person} {did} every {thing} in the {kind} {place}.",
+    "we think that the {thing} of the {kind} {person} {did} more than a {kind} {thing} {when}.",
+    "in the {place}, the {person} who {did} a {thing} {when} also {did} the {kind} {place}.",
+)
+_WORDS = {
+    "kind": "old new small large quiet green blue heavy light early common simple careful warm narrow second open dry",
+    "thing": "report table letter garden window engine plan map song book meal bridge boat lamp price list box camera "
+    "chair clock coat door field image kitchen machine paper picture radio ticket wheel",
+    "place": "office school village city station museum valley market harbor library factory hall street house farm",
+    "person": "teacher farmer driver writer student doctor neighbor manager painter singer visitor guest worker reader",
+    "did": "changed followed moved opened found covered reached watched remembered passed counted described helped "
+    "improved joined measured needed noticed ordered received repaired showed supported visited",
+    "when": "today again yesterday later often once early twice daily then before slowly together",
+}
+_CHOICES = {slot: words.split() for slot, words in _WORDS.items()}
+_PIECE = re.compile(r"\w+|[.,]")
 _TOKEN = re.compile(r" ?[A-Za-z]{1,7}|[A-Za-z]{1,7}| ?\d{1,3}|\s+|.", re.DOTALL)
 _MESSAGE = (
     "Our team moved the nightly report from one large query to six small ones. It used to take 41 minutes and now takes "
@@ -58,6 +77,17 @@ def personal(length: int, seed: int) -> str:
     return _joined(sentences, length)
 
 
+def varied(count: int, draw: random.Random) -> str:
+    """Ordinary sentences of `count` tokens: each word and mark is one to an encoder for English. No two texts share a
+    sentence but by chance, so that nothing can be remembered."""
+    pieces: list[str] = []
+    while len(pieces) < count:
+        sentence = re.sub(r"{(\w+)}", lambda slot: draw.choice(_CHOICES[slot[1]]), draw.choice(_SENTENCES))
+        pieces += _PIECE.findall(sentence)
+    last = pieces[count - 2 : count - 1] if pieces[count - 2] not in ".," else ["then"]
+    return re.sub(r" ([.,])", r"\1", " ".join([*pieces[: count - 2], *last, "."]))
+
+
 def _shuffled(draw: random.Random) -> list[str]:
     sentences = re.split(r"(?<=[.!?])\s+", PROSE)
     draw.shuffle(sentences)
@@ -87,8 +117,13 @@ def request(*, stream: bool = False) -> bytes:
     return _compact(body)
 
 
-def answer() -> bytes:
-    """A chat answer of `ANSWER_BYTES` bytes."""
+def question(content: str) -> bytes:
+    """A chat request with one message."""
+    return _compact({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}]})
+
+
+def answer(content: str | None = None) -> bytes:
+    """A chat answer that says `content`; without it one of `ANSWER_BYTES` bytes."""
     body: dict[str, Any] = {
         "id": "chatcmpl-9x8KqVb2Lm4TzYwR7nJdEo1s",
         "object": "chat.completion",
@@ -97,7 +132,7 @@ def answer() -> bytes:
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "", "refusal": None},
+                "message": {"role": "assistant", "content": content or "", "refusal": None},
                 "logprobs": None,
                 "finish_reason": "stop",
             }
@@ -105,8 +140,9 @@ def answer() -> bytes:
         "usage": {"prompt_tokens": 96, "completion_tokens": 54, "total_tokens": 150},
         "system_fingerprint": "fp_3f2c1d",
     }
-    short = ANSWER_BYTES - len(_compact(body))
-    body["choices"][0]["message"]["content"] = clean(short, 2)
+    if content is None:
+        short = ANSWER_BYTES - len(_compact(body))
+        body["choices"][0]["message"]["content"] = clean(short, 2)
     return _compact(body)
 
 

@@ -1,16 +1,19 @@
 """The upstream of the benchmarks: fixed answers, plain and streamed, for as little CPU time as Python can.
 
-    python benchmarks/upstream.py --port 9000 [--chunks 100] [--interval 0.01]
+    python benchmarks/upstream.py --port 9000 [--chunks 100] [--interval 0.01] [--varied TOKENS]
 
 A request that says `"stream": true` gets `--chunks` text chunks, `--interval` seconds apart, the first at once; any
-other gets one JSON answer. `GET /readyz` says that it is there.
+other gets one JSON answer: always the same one, or with `--varied` another one each time, of so many tokens.
+`GET /readyz` says that it is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import re
+from collections.abc import Callable
 from typing import cast
 
 import uvloop
@@ -23,9 +26,9 @@ _STREAM = re.compile(rb'"stream": ?true')
 _HEAD_END = b"\r\n\r\n"
 
 
-def plain() -> bytes:
+def plain(content: str | None = None) -> bytes:
     """The whole plain answer as it stands on the wire."""
-    body = texts.answer()
+    body = texts.answer(content)
     head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\nx-request-id: req_5b1f\r\n\r\n"
     return head % len(body) + body
 
@@ -44,7 +47,7 @@ def pieces(chunks: int) -> list[bytes]:
 class Upstream(asyncio.Protocol):
     """One connection. Requests are answered in order; a streamed answer is the last thing asked for in its time."""
 
-    def __init__(self, plain_answer: bytes, stream: list[bytes], interval: float) -> None:
+    def __init__(self, plain_answer: Callable[[], bytes], stream: list[bytes], interval: float) -> None:
         self._plain = plain_answer
         self._stream = stream
         self._interval = interval
@@ -67,7 +70,7 @@ class Upstream(asyncio.Protocol):
             if _STREAM.search(request) is not None:
                 self._begin()
             else:
-                self._transport.write(self._plain)
+                self._transport.write(self._plain())
 
     def _whole(self) -> int:
         """The length of the first request in the buffer; 0 while it is not there whole."""
@@ -94,8 +97,17 @@ class Upstream(asyncio.Protocol):
             self._timer = self._loop.call_at(start + number * self._interval, self._tick, number, start)
 
 
-async def serve(port: int, chunks: int, interval: float) -> None:
-    answer, stream = plain(), pieces(chunks)
+def answers(varied: int) -> Callable[[], bytes]:
+    """What gives the next plain answer."""
+    if varied:
+        draw = random.Random(1)  # noqa: S311 - which words, no secret
+        return lambda: plain(texts.varied(varied, draw))
+    fixed = plain()
+    return lambda: fixed
+
+
+async def serve(port: int, chunks: int, interval: float, varied: int) -> None:
+    answer, stream = answers(varied), pieces(chunks)
     server = await asyncio.get_running_loop().create_server(
         lambda: Upstream(answer, stream, interval), "127.0.0.1", port, backlog=1024
     )
@@ -107,8 +119,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--chunks", type=int, default=100)
     parser.add_argument("--interval", type=float, default=0.01)
+    parser.add_argument("--varied", type=int, default=0, metavar="TOKENS")
     given = parser.parse_args()
-    uvloop.run(serve(given.port, given.chunks, given.interval))
+    uvloop.run(serve(given.port, given.chunks, given.interval, given.varied))
 
 
 if __name__ == "__main__":
