@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,8 +20,8 @@ from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS
 from lockgate_models.onnx import OnnxBackend
 from lockgate_models.queue import Line, Ticket
 from lockgate_models.tokens import Windower
-from lockgate_models.train.families import read_families
-from lockgate_models.train.rows import Row, read_sources
+from lockgate_models.train.rows import Row
+from lockgate_models.train.split import held_out
 
 _MOST = 400  # rows of one source
 _WIDTH = 128
@@ -50,26 +49,26 @@ class Scorer:
         return out
 
 
-def held_out(data: Path, own: Path | None) -> list[Row]:
-    rows = [row for row in read_sources(data) if row.split == "dev"]
-    if own is not None:
-        rows += [row for row in read_families(own) if row.split == "dev"]
-    kept: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.labels and len(kept[row.source]) < _MOST:
-            kept[row.source].append(row)
-    return [row for found in kept.values() for row in found]
+def precisions(scores: NDArray[np.float32], rows: Sequence[Row], labels: Sequence[str] = LABELS) -> dict[str, float]:
+    """Label → area under its precision-recall curve; only of labels with both sides."""
+    found = {}
+    for column, label in enumerate(labels):
+        chosen = [i for i, row in enumerate(rows) if label in row.labels]
+        truth = np.array([rows[i].labels[label] == 1.0 for i in chosen], bool)
+        if truth.any() and not truth.all():
+            found[label] = metrics.average_precision(scores[chosen, column], truth)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path)
     parser.add_argument("--own", type=Path)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--file", default="int8.onnx")
     given = parser.parse_args()
     scorer = Scorer(given.model / given.file, given.model / "tokenizer.json")
-    rows = held_out(given.data, given.own)
+    rows = held_out(given.data, given.own, "dev", most=_MOST)
     scores = scorer.scores([row.text for row in rows])
     print(f"{len(rows)} rows")
     for column, label in enumerate(LABELS):

@@ -38,6 +38,8 @@ def test_what_is_frozen_does_not_learn(base: Path) -> None:
 
 
 def test_a_pair_encoder_begins_where_the_text_encoder_is(base: Path) -> None:
+    import torch
+
     from lockgate_models.labels import FAMILIES, PAIR
     from lockgate_models.train.network import TextEncoder
 
