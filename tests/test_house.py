@@ -89,7 +89,7 @@ THIRD_PARTY = {
         "jiter",
         "opentelemetry",
         "phonenumbers",
-        "numpy",  # what models answer, where they run: topic.py alone
+        "numpy",  # what models answer, where they run: topic.py, and figures: scoring/evaluation.py
         "presidio_analyzer",  # the extra `presidio`, as are spaCy and tldextract, which it brings: presidio_load.py alone
         "pydantic",
         "pycld2",

@@ -1,4 +1,5 @@
-"""The command line: `lockgate serve | settings | keys | check | explain | test | score | models | demo`.
+"""The command line: `lockgate serve | settings | keys | check | explain | test | score | eval | models
+| demo`.
 
 `serve` and `demo` say which extra they miss; the others need nothing but the core package. What a command needs is
 imported when it is called.
@@ -121,6 +122,12 @@ def _score() -> Parts:
     return score_arguments, run_score
 
 
+def _eval() -> Parts:
+    from lockgate_proxy.eval_command import eval_arguments, run_eval
+
+    return eval_arguments, run_eval
+
+
 def _models() -> Parts:
     from lockgate_proxy.models_command import models_arguments, run_models_command
 
@@ -152,6 +159,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command("Say what a policy does with a recorded exchange, and why.", _explain),
     "test": Command("Run the tests that stand beside policies.", _test),
     "score": Command("Say what the models find in each row of a file.", _score),
+    "eval": Command("Say how right the models are on labelled rows.", _eval),
     "models": Command("List and verify models, or build one.", _models),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo),
 }

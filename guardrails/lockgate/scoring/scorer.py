@@ -39,11 +39,12 @@ SPANS = ("pii", "names")
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is said of a row. `verdict` has the families that have a threshold; of labels that exclude each other, the
-    word. `spans` by field, None where none were asked for."""
+    """What is said of a row. `over`: label → whether it holds, of those that have a threshold. `verdict`: the same by
+    family; of labels that exclude each other, the word. `spans` by field, None where none were asked for."""
 
     row: Row
     scores: Mapping[str, float]
+    over: Mapping[str, bool]
     verdict: Mapping[str, bool | str]
     spans: Sequence[tuple[str, Span]] | None
     unverified: Sequence[str]
@@ -89,6 +90,7 @@ class Scorer:
         self._model = model
         self._pair = pair
         named = None if heads is None else [head for head in heads if head not in SPANS]
+        self.name = model.name
         self._families = _families(model.manifest, named, sensitivity)
         self._paired: dict[str, _Family] = {}
         if pair is not None:
@@ -99,6 +101,11 @@ class Scorer:
             if asked is not None and asked.manifest.languages:
                 need_languages()
         self.pii = Pii(model) if heads is None or not set(SPANS).isdisjoint(heads) else None
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Label → the score from which it counts, of those that have one."""
+        return {label: at for family in self._families.values() for label, at in family.thresholds.items()}
 
     @property
     def missing(self) -> list[str]:
@@ -172,6 +179,7 @@ class Scorer:
 
     def _said(self, row: Row, texts: Mapping[str, _Text], answer: _Text | None) -> Judged:
         scores: dict[str, float] = {}
+        over: dict[str, bool] = {}
         verdict: dict[str, bool | str] = {}
         unverified: list[str] = []
         for name, family in self._families.items():
@@ -182,6 +190,7 @@ class Scorer:
             if answer is not None and self._by_pair(name, where):
                 head, text = self._paired[name], answer
             found, doubt = _weigh(head, text, scores)
+            over |= {label: label in found for label in head.thresholds}
             if head.thresholds:
                 word = max(found, key=found.__getitem__).partition(".")[2] if found else "none"
                 verdict[name] = word if head.rests else bool(found)
@@ -192,7 +201,7 @@ class Scorer:
             spans = [(name, span) for name, text in texts.items() for span in self.pii.spans(text.segment, text.reads)]
             if self.pii.names and any(any(text.foreign) for text in texts.values()):
                 unverified.append("names")
-        return Judged(row, scores, verdict, spans, unverified)
+        return Judged(row, scores, over, verdict, spans, unverified)
 
 
 def _families(manifest: Manifest, heads: Sequence[str] | None, sensitivity: Sensitivity) -> dict[str, _Family]:

@@ -23,12 +23,15 @@ class Span(NamedTuple):
 
 
 class Pii:
-    """All kinds, as a policy has them that names every one. `names` says whether the model marks any."""
+    """All kinds, as a policy has them that names every one. `labels` are those that may be found; `names` says whether the
+    model marks any."""
 
     def __init__(self, model: Model) -> None:
         config = pii.PiiConfig(kinds=(*pii.KINDS, *pii.NAMES))
         self._scanner = Scanner(pii.build(config).specs)
+        self.labels = frozenset(spec.label for spec in self._scanner.specs)
         marked = {tag.partition("-")[2] for tag in model.manifest.tags} & {*pii.NAMES, "STREET_ADDRESS"}
+        self.labels |= marked
         self._names = NamesDetector(pii.KIND, model, marked, config.min_score) if marked else None
 
     @property

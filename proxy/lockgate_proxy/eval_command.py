@@ -1,0 +1,127 @@
+"""`lockgate eval FILES`: how right the models are on labelled rows."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lockgate.errors import SettingsError
+from lockgate.scoring.evaluation import Evaluation, Report
+from lockgate.scoring.rows import Bad, Row, read_rows, reading, writing
+from lockgate.scoring.scorer import Scorer
+from lockgate.scoring.stream import judged
+from lockgate_proxy.command import OK, WRONG
+from lockgate_proxy.eval_page import page
+from lockgate_proxy.eval_text import text
+from lockgate_proxy.model_options import model_arguments, scorer_of
+from lockgate_proxy.progress import progress
+
+_RATE = re.compile(r"fpr=(0?\.[0-9]+|0)")
+
+
+def eval_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="+", type=Path, metavar="FILE", help="labelled JSON Lines, plain or gzip")
+    parser.add_argument("--split", metavar="NAME", help="only rows whose `split` is this one")
+    parser.add_argument("--calibrate", metavar="fpr=RATE", help="print the thresholds that hold a false positive rate")
+    parser.add_argument("--report", type=Path, metavar="OUT.html", help="write tables and plots into one page")
+    parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures as JSON")
+    model_arguments(parser)
+
+
+def run_eval(given: argparse.Namespace) -> int:
+    rate = _rate(given.calibrate)
+    for path in given.file:
+        if not path.is_file():
+            raise SettingsError(f"{path}: there is no such file")
+    scorer = scorer_of(given)
+    for line in scorer.missing:
+        print(f"lockgate eval: the model {given.model!r} has {line}", file=sys.stderr)
+    evaluation = Evaluation(scorer, scorer.name)
+    asyncio.run(_evaluate(given.file, given.split, scorer, evaluation))
+    with _waiting("eval: figures"):
+        report = evaluation.report(rate=rate)
+    print(text(report))
+    if given.json is not None:
+        _write(given.json, json.dumps(as_json(report), indent=1, allow_nan=False) + "\n")
+    if given.report is not None:
+        _write(given.report, page(report))
+    if report.bad:
+        print(f"lockgate eval: {report.bad} rows could not be judged, and count for nothing", file=sys.stderr)
+    if not report.rows:
+        print("lockgate eval: no row is labelled with anything that was asked", file=sys.stderr)
+    return WRONG if report.bad or not report.rows else OK
+
+
+def _rate(given: str | None) -> float | None:
+    if given is None:
+        return None
+    found = _RATE.fullmatch(given)
+    if found is None:
+        raise SettingsError("--calibrate: must be a rate below 1, as in fpr=0.01")
+    return float(found.group(1))
+
+
+async def _evaluate(files: Sequence[Path], split: str | None, scorer: Scorer, evaluation: Evaluation) -> None:
+    with progress("eval", sum(path.stat().st_size for path in files)) as advance, ExitStack() as opened:
+        done = rows = 0
+        for path in files:
+            file = opened.enter_context(reading(path))
+            wanted = _wanted(read_rows(file, str(path)), split, evaluation)
+            async for one in judged(wanted, scorer):
+                evaluation.add(one, path.name.partition(".")[0])
+                rows += 1
+                advance(rows, done + file.tell())
+            done += path.stat().st_size
+
+
+def _wanted(rows: Iterator[Row | Bad], split: str | None, evaluation: Evaluation) -> Iterator[Row | Bad]:
+    for row in rows:
+        if isinstance(row, Bad) or ((split is None or row.said.get("split") == split) and evaluation.wants(row)):
+            yield row
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """The report in plain values; of spans with their shares."""
+    said = asdict(report)
+    for source, labels in report.spans.items():
+        for label, counts in labels.items():
+            shares = {"precision": counts.precision, "recall": counts.recall, "f2": counts.f2}
+            said["spans"][source][label] |= shares
+    return {name: _plain(value) for name, value in said.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None
+    return value
+
+
+def _write(path: Path, said: str) -> None:
+    with writing(path) as out:
+        out.write(said.encode("utf-8", "replace"))
+
+
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """Says on a terminal what takes a while."""
+    shown = sys.stderr.isatty()
+    if shown:
+        print(f"{what} …", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        if shown:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
