@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from lockgate.errors import SettingsError
 
 if TYPE_CHECKING:
-    from lockgate.detectors.model import Model
     from lockgate.scoring.scorer import Scorer
 
 PAIR = "lockgate-pair"
@@ -35,6 +34,7 @@ def scorer_of(given: argparse.Namespace) -> Scorer:
     from lockgate.detectors.model import MODELS, run_models
     from lockgate.errors import PolicyError
     from lockgate.scoring.scorer import Scorer
+    from lockgate_models.places import folders, models
 
     cores = given.threads if given.threads is not None else usable_cores()
     if cores < 1:
@@ -46,11 +46,8 @@ def scorer_of(given: argparse.Namespace) -> Scorer:
     model = MODELS.named(given.model)
     if model.manifest.form != "text":
         raise PolicyError(f"--model: {given.model!r} reads pairs; name one that reads texts")
-    pair: Model | None
-    try:
-        pair = MODELS.named(PAIR)
-    except PolicyError:
-        pair = None
+    there = {folder.name for folder in models(folders(MODELS.places))}
+    pair = MODELS.named(PAIR) if PAIR in there else None
     scorer = Scorer(model, heads_of(given.heads), pair=pair, sensitivity=given.sensitivity)
     model.classifier()
     return scorer

@@ -49,6 +49,17 @@ def test_what_can_not_be_asked_is_said(shelf: Path) -> None:
         scorer_of(options("--models", str(shelf), "--model", "tiny", "--device", "gpu"))
 
 
+def test_a_pair_model_on_the_shelf_must_be_right(shelf: Path) -> None:
+    write_model(shelf / "lockgate-pair", form="pair", window=None)
+    with pytest.raises(PolicyError, match="lockgate-pair/manifest.yaml: window"):
+        scorer_of(options("--models", str(shelf), "--model", "tiny"))
+    write_model(shelf / "lockgate-pair", form="pair", thresholds={})
+    said = scorer_of(options("--models", str(shelf), "--model", "tiny")).missing
+    assert said == [
+        "no thresholds for harm, advice, injection of answers, harm of answers, advice of answers: no verdict on that"
+    ]
+
+
 def test_heads_are_named_with_commas() -> None:
     assert heads_of(None) is None
     assert heads_of("injection, pii") == ["injection", "pii"]
