@@ -9,6 +9,7 @@ PORT = 8080
 POLICY = policies/default.yaml
 UPSTREAM =
 DATA =
+FORM = text
 OUT = .cache/train
 BENCH = detectors overhead streaming
 # More arguments for pytest (ARGS="tests/wire -x"), the benchmarks or the demo (ARGS=--json).
@@ -18,6 +19,12 @@ DEV := .venv/.stamp
 DEMO := .venv-demo/.stamp
 PRESIDIO := .venv/.presidio
 TRAIN := .venv-train/.stamp
+
+MODEL = models/lockgate-$(FORM)
+STEP = PYTHONPATH=models .venv-train/bin/python -m lockgate_models.train
+ROWS = --own $(MODEL)/data $(if $(DATA),--data "$(DATA)")
+HEADS_text = injection,indirect,harm,toxicity,bias,refusal,advice
+HEADS_pair = harm,refusal
 
 .PHONY: help demo serve test test-full check format bench bench-full train clean
 
@@ -58,9 +65,22 @@ bench: $(DEV) ## run the benchmarks and print their tables (BENCH="detectors ove
 bench-full: $(DEV) $(TRAIN) ## run the benchmark of models, with PyTorch beside them
 	@.venv/bin/python benchmarks/classify.py --torch .venv-train/bin/python $(ARGS)
 
-train: $(TRAIN) ## fit the text encoder: make train [DATA=folder of labelled rows OUT=folder ARGS="--steps 2500"]
-	@PYTHONPATH=models .venv-train/bin/python -m lockgate_models.train.fit --own models/lockgate-text/data \
-	    $(if $(DATA),--data "$(DATA)") --out "$(OUT)" $(ARGS)
+# Goes on where it stopped: fit and export keep what they have done in OUT. Calibration and figures go through the product
+# itself, so these steps run in its environment.
+train: $(TRAIN) $(DEV) ## from data to the files that ship: make train [DATA=folder of labelled rows FORM=pair OUT=folder]
+	@$(STEP).fit --form $(FORM) $(ROWS) --out "$(OUT)/$(FORM)" \
+	    $(if $(filter pair,$(FORM)),--start "$(OUT)/text/checkpoint.pt") $(ARGS)
+	@$(STEP).export --form $(FORM) $(ROWS) --fit "$(OUT)/$(FORM)" --out $(MODEL)
+	@$(STEP).manifest --fit "$(OUT)/$(FORM)" --model $(MODEL)
+	@if [ $(FORM) = text ]; then $(STEP).parity $(ROWS) --fit "$(OUT)/$(FORM)" --model $(MODEL); fi
+	@for split in calibration dev; do \
+	    $(STEP).split --form $(FORM) $(ROWS) --split $$split --out "$(OUT)/$(FORM)/$$split.jsonl.gz"; \
+	done
+	@.venv/bin/lockgate score "$(OUT)/$(FORM)/calibration.jsonl.gz" --heads $(HEADS_$(FORM)) --out "$(OUT)/$(FORM)/scores.jsonl.gz"
+	@$(STEP).freeze --scores "$(OUT)/$(FORM)/scores.jsonl.gz" --labels "$(OUT)/$(FORM)/calibration.jsonl.gz" \
+	    --model $(MODEL) --report "$(OUT)/$(FORM)/freeze.json"
+	@.venv/bin/lockgate eval "$(OUT)/$(FORM)/dev.jsonl.gz" --json "$(OUT)/$(FORM)/eval.json"
+	@$(STEP).card $(ROWS) --model $(MODEL) --fit "$(OUT)/$(FORM)" --eval "$(OUT)/$(FORM)/eval.json"
 
 clean: ## remove the environments, caches and builds
 	@rm -rf .venv .venv-demo .venv-langchain .venv-mlserver .venv-train .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist benchmarks/out

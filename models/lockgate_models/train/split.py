@@ -65,6 +65,7 @@ def held_out(data: Path | None, own: Path | None, part: str, *, form: str = "tex
 
 def public(row: Row) -> dict[str, Any]:
     """A row as `lockgate score` reads it, with its labels: 0 or 1, and none where nothing is known."""
+    spans = [{"start": start, "end": end, "label": name} for start, end, name in row.spans or ()]
     texts = {"prompt": row.prompt, "response": row.text} if row.prompt else {"text": row.text}
     return {
         "id": f"{row.source}:{row.id}",
@@ -74,6 +75,7 @@ def public(row: Row) -> dict[str, Any]:
         "lang": row.lang,
         **texts,
         "labels": {label: int(value) for label, value in row.labels.items()},
+        **({"spans": spans} if row.spans is not None else {}),
     }
 
 
