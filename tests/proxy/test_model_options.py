@@ -51,7 +51,7 @@ def test_what_can_not_be_asked_is_said(shelf: Path) -> None:
 
 def test_a_pair_model_on_the_shelf_must_be_right(shelf: Path) -> None:
     write_model(shelf / "lockgate-pair", form="pair", window=None)
-    with pytest.raises(PolicyError, match="lockgate-pair/manifest.yaml: window"):
+    with pytest.raises(PolicyError, match=r"lockgate-pair/manifest\.yaml: window"):
         scorer_of(options("--models", str(shelf), "--model", "tiny"))
     write_model(shelf / "lockgate-pair", form="pair", thresholds={})
     said = scorer_of(options("--models", str(shelf), "--model", "tiny")).missing
