@@ -20,6 +20,7 @@ from lockgate_models.metrics import upper_bound
 from lockgate_models.train.manifest import write_manifest
 from lockgate_models.train.split import read
 from lockgate_models.train.thresholds import (
+    GENERAL,
     RATES,
     Known,
     groups_of,
@@ -93,7 +94,8 @@ def freeze(manifest: Manifest, rows: Sequence[Mapping[str, Any]], scores: Sequen
         together = labels[0] == family and len(labels) > 1
         points: list[dict[Sensitivity, float]] = [{} for _ in labels]
         for name, rate in RATES.items():
-            cuts = joint(raw, kinds, rate) if together else [single(one, kinds, rate) for one in raw]
+            general = GENERAL.get(family, 1.0)
+            cuts = joint(raw, kinds, rate, general) if together else [single(o, kinds, rate, general) for o in raw]
             for found, cut in zip(points, cuts, strict=True):
                 found[name] = cut
         for label, one, found in zip(labels, raw, points, strict=True):

@@ -2,7 +2,9 @@
 
 A label's score is made a probability by a temperature and a bias, fitted on the calibration rows. Its thresholds hold a
 rate of false alarms not only over all negatives: ordinary texts must not pay for what is rare among them, so the rate
-holds for them alone as well, and for look-alikes eight times the rate. The highest of the three counts.
+holds for them alone as well, and for look-alikes eight times the rate. The highest of the three counts. Among the
+negatives of some families are many posts from social media, rude ones and wrongly labelled ones, which are not what a
+prompt is like: there all negatives together have a multiple of the rate, and ordinary texts still have it.
 
 A family whose labels are kinds of its first one says yes if any of them does. So its labels share the rate: half goes to
 the first, the kinds have the rest in equal parts, and all are stretched by one factor until the family has its rate.
@@ -24,6 +26,8 @@ Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
 RATES: Mapping[Sensitivity, float] = {"low": 0.002, "normal": 0.01, "high": 0.05}
+GENERAL: Mapping[str, float] = {"indirect": 2.0, "harm": 5.0, "toxicity": 5.0, "bias": 5.0}
+"""Family → so many times a rate may all its negatives together be flagged; once, of those that are not here."""
 LOOKALIKES = 8.0
 """So many times a rate may look-alikes be flagged."""
 
@@ -79,31 +83,31 @@ def platt(logits: Floats, truth: Truth) -> Calibration | None:
     return Calibration(temperature=round(1 / scale, 4), bias=round(shift / scale, 4))
 
 
-def groups_of(kinds: Sequence[str]) -> list[tuple[Truth, float]]:
-    """(rows, times the rate) for each group in which the rate must hold."""
+def groups_of(kinds: Sequence[str], general: float = 1.0) -> list[tuple[Truth, float]]:
+    """(rows, times the rate) for each group in which the rate must hold; `general` times for all together."""
     found = np.array(kinds)
     return [
-        (np.ones(len(found), bool), 1.0),
+        (np.ones(len(found), bool), general),
         (np.asarray(found == "ordinary"), 1.0),
         (np.asarray(found == "lookalike"), LOOKALIKES),
     ]
 
 
-def single(label: Known, kinds: Sequence[str], rate: float) -> float:
+def single(label: Known, kinds: Sequence[str], rate: float, general: float = 1.0) -> float:
     """The threshold of a label for itself. 1 where there is no negative."""
     found = []
-    for number, (rows, times) in enumerate(groups_of(kinds)):
+    for number, (rows, times) in enumerate(groups_of(kinds, general)):
         scores, truth = label.of(rows)
         if (negatives := int((~truth).sum())) and (not number or negatives >= _FEWEST):
             found.append(threshold_at_fpr(scores, truth, min(rate * times, 0.5)))
     return max(found, default=1.0)
 
 
-def joint(labels: Sequence[Known], kinds: Sequence[str], rate: float) -> list[float]:
+def joint(labels: Sequence[Known], kinds: Sequence[str], rate: float, general: float = 1.0) -> list[float]:
     """The thresholds of a family's labels, the first of which says whether any holds, so that the rate is the family's.
     None of them is below what the label would have for itself."""
-    found = np.array([single(label, kinds, rate) for label in labels])
-    for rows, times in groups_of(kinds):
+    found = np.array([single(label, kinds, rate, general) for label in labels])
+    for rows, times in groups_of(kinds, general):
         first = labels[0]
         negatives = rows & first.known & ~first.truth
         if negatives.sum() < _FEWEST:
