@@ -26,8 +26,8 @@ from lockgate_models.train.rows import Row
 
 Floats = NDArray[np.float32]
 
-_LOW = 3
-"""The layer whose output is taken too. Of all six the best: it still holds the words, and some of their meaning."""
+_LOW = (2, 3, 4)
+"""Layers of which one is taken too, that which says most: they still hold the words, and some of their meaning."""
 _RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0)
 _HELD = 500
 
@@ -61,15 +61,17 @@ def sample(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
 def fit_meaning(
     fitted: TextEncoder, base: Path, rows: Sequence[Row], *, longest: int = 128, held: int = _HELD
 ) -> Meaning:
-    """The map, fitted on all `rows` but the last `held`, on which it is measured and its ridge chosen."""
+    """The map, fitted on all `rows` but the last `held`, on which it is measured, and its layer and ridge are chosen."""
     tokenizer = Tokenizer.from_file(str(base / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     original = AutoModel.from_pretrained(str(base), add_pooling_layer=False).eval()
-    low = min(_LOW, len(fitted.encoder.encoder.layer) - 1)
+    layers = len(fitted.encoder.encoder.layer)
+    lows = [low for low in _LOW if low < layers] or [layers - 1]
     fitted.eval()
     size = original.config.hidden_size
-    given = np.zeros((len(rows), 2 * size), np.float32)
+    last = np.zeros((len(rows), size), np.float32)
+    lower = np.zeros((len(lows), len(rows), size), np.float32)
     wanted = np.zeros((len(rows), size), np.float32)
     examples = [encode(row, tokenizer, longest) for row in rows]
     order = sorted(range(len(rows)), key=lambda i: len(examples[i].ids))
@@ -79,16 +81,23 @@ def fit_meaning(
             batch = collate([examples[i] for i in chosen])
             said = fitted.encoder(input_ids=batch.ids, attention_mask=batch.mask, output_hidden_states=True)
             first = original(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
-            given[chosen, :size] = _mean(said.last_hidden_state, batch.mask)
-            given[chosen, size:] = _mean(said.hidden_states[low], batch.mask)
+            last[chosen] = _mean(said.last_hidden_state, batch.mask)
+            for means, low in zip(lower, lows, strict=True):
+                means[chosen] = _mean(said.hidden_states[low], batch.mask)
             wanted[chosen] = _mean(first, batch.mask)
     wanted = unit(wanted)
     inner, outer = slice(len(rows) - held), slice(len(rows) - held, None)
-    found = [ridge(given[inner], wanted[inner], strength) for strength in _RIDGES]
-    cosines = [float((unit(given[outer] @ w.T + b) * wanted[outer]).sum(1).mean()) for w, b in found]
-    best = int(np.argmax(cosines))
-    plain = float((unit(given[outer, :size]) * wanted[outer]).sum(1).mean())
-    return Meaning(*found[best], low, cosines[best], plain)
+    plain = float((unit(last[outer]) * wanted[outer]).sum(1).mean())
+    best: Meaning | None = None
+    for means, low in zip(lower, lows, strict=True):
+        given = np.concatenate([last, means], axis=1)
+        for strength in _RIDGES:
+            weight, bias = ridge(given[inner], wanted[inner], strength)
+            cosine = float((unit(given[outer] @ weight.T + bias) * wanted[outer]).sum(1).mean())
+            if best is None or cosine > best.cosine:
+                best = Meaning(weight, bias, low, cosine, plain)
+    assert best is not None
+    return best
 
 
 def ridge(given: Floats, wanted: Floats, strength: float) -> tuple[Floats, Floats]:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.train
 def given(base: Path, tmp_path: Path, steps: int) -> argparse.Namespace:
     return argparse.Namespace(
         data=None, own=tmp_path / "own", base=base, out=tmp_path / "out", steps=steps, budget=256, longest=32,
-        rate=3e-3, save=20, seed=1, threads=1, bf16=False, warm=5, cool=20, frozen=0, compile=False,
+        rate=3e-3, save=20, seed=1, threads=1, bf16=False, warm=5, cool=20, frozen=0, compile=False, form="text", start=None,
     )  # fmt: skip
 
 
