@@ -324,7 +324,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table = reduced(words.get_input_embeddings().weight.detach().numpy(), train.windows, given.size)
     target = sigmoid(train.margins.astype(np.float64)).astype(np.float32)
     for what, tuned in (("the base's words", False), ("words fitted too", True)):
-        stage = fit_stage(table, train.windows, target, teacher.families, tuned=tuned, epochs=given.epochs)
+        stage = fit_stage(
+            table, train.windows, target, teacher.families, tuned=tuned, epochs=given.epochs, threads=given.threads
+        )
         for asked in dict.fromkeys((tuple(given.asked), teacher.families)):
             print("\n\n".join(report(what.capitalize(), stage, held, asked)), end="\n\n", flush=True)
 

@@ -93,9 +93,11 @@ def fit_stage(
     batch: int = 256,
     rate: float = 3e-3,
     seed: int = 1,
+    threads: int = 1,
 ) -> Stage:
     """Fitted to `target` (windows, F), between 0 and 1. `table` (V, d) as `reduced` gives it; with `tuned` it learns too."""
     torch.manual_seed(seed)
+    torch.set_num_threads(threads)
     network = _Network(table, len(families), tuned=tuned)
     chosen = [i for i, tokens in enumerate(windows) if len(tokens)]
     steps = epochs * -(-len(chosen) // batch)

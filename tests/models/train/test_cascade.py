@@ -173,6 +173,7 @@ def test_the_report_says_what_is_cleared_and_what_is_lost(
         "--work": tmp_path / "work",
         "--size": 12,
         "--epochs": 30,
+        "--threads": 1,
     }
     main([str(part) for option in options.items() for part in option])
     shown = capsys.readouterr().out
