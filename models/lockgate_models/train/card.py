@@ -17,7 +17,7 @@ from lockgate_models.train.families import read_families
 from lockgate_models.train.origins import ORIGINS
 from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, read_sources
 from lockgate_models.train.split import part_of
-from lockgate_models.train.thresholds import LOOKALIKES, RATES
+from lockgate_models.train.thresholds import GENERAL, LOOKALIKES, RATES
 
 CARD = "README.md"
 
@@ -120,9 +120,11 @@ def _thresholds(manifest: Manifest, frozen: Mapping[str, Any] | None) -> Iterato
         return
     rates = ", ".join(f"`{name}` {rate:.1%}" for name, rate in RATES.items())
     yield "## Thresholds\n"
-    yield f"Set on the calibration rows through `lockgate score`, for these rates of false alarms: {rates}. A rate holds over all"
-    yield f"negatives and over ordinary texts alone; of look-alikes, harmless texts with the words of harm, {LOOKALIKES:.0f} times as"
-    yield "many may be flagged. A family of several labels says yes where any of them does, and has the rate as a whole.\n"
+    more = ", ".join(f"`{name}` {times:.0f} times" for name, times in GENERAL.items() if name in manifest.families)
+    yield f"Set on the calibration rows through `lockgate score`, for these rates of false alarms: {rates}. A rate holds over"
+    yield f"ordinary texts; of look-alikes, harmless texts with the words of harm, {LOOKALIKES:.0f} times as many may be flagged. Over all"
+    yield f"negatives together it holds too, but for {more}: among those are many rude posts that are not like prompts."
+    yield "A family of several labels says yes where any of them does, and has the rate as a whole.\n"
     if frozen:
         yield "| family | sensitivity | ordinary texts flagged | look-alikes flagged | all negatives flagged | found |"
         yield "|---|---|---|---|---|---|"

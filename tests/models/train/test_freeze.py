@@ -9,7 +9,7 @@ import pytest
 
 from lockgate_models.manifest import Manifest, read_manifest
 from lockgate_models.train import freeze as step
-from lockgate_models.train.thresholds import sigmoid
+from lockgate_models.train.thresholds import GENERAL, sigmoid
 from tiny_model import write_model
 
 
@@ -58,13 +58,13 @@ def test_rates_hold_and_freezing_twice_is_freezing_once(tmp_path: Path, capsys: 
     found = read_manifest(folder)
     assert found.calibration["injection"].temperature > 1
     assert set(found.thresholds) == {"injection", "harm", "harm.weapons", "advice.legal"}
-    for points in found.thresholds.values():
+    for label, points in found.thresholds.items():
         assert points["low"].at >= points["normal"].at >= points["high"].at
         assert points["normal"].fpr is not None
-        assert points["normal"].fpr <= 0.011
+        assert points["normal"].fpr <= 0.0101 * GENERAL.get(label.partition(".")[0], 1.0)
     report = json.loads((tmp_path / "r.json").read_text())
     for name, rate in (("low", 0.002), ("normal", 0.01), ("high", 0.05)):
-        assert report["harm"][name]["negatives"]["flagged"] <= rate + 5e-5
+        assert report["harm"][name]["negatives"]["flagged"] <= rate * GENERAL["harm"] + 5e-5
         assert report["harm"][name]["ordinary"]["flagged"] <= rate + 5e-5
     assert report["harm"]["high"]["positives"]["recall"] > report["harm"]["low"]["positives"]["recall"] > 0
     assert "harm       normal" in capsys.readouterr().out
