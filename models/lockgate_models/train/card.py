@@ -16,7 +16,7 @@ from lockgate_models.manifest import Manifest, read_manifest
 from lockgate_models.train.families import read_families
 from lockgate_models.train.origins import ORIGINS
 from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, read_sources
-from lockgate_models.train.split import part_of
+from lockgate_models.train.split import PARTS, held_out, part_of
 from lockgate_models.train.thresholds import GENERAL, LOOKALIKES, RATES
 
 CARD = "README.md"
@@ -193,9 +193,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     manifest = read_manifest(given.model)
     pair = manifest.form == "pair"
-    rows = [row for row in read_families(given.own) if row.labels and bool(row.prompt) >= pair]
+    rows = [row for row in read_families(given.own) if bool(row.prompt) >= pair]
     if given.data is not None:
         rows += read_sources(given.data, PAIR_SOURCES if pair else SOURCES)
+    rows = [row for row in rows if part_of(row) == "train"]
+    for part in PARTS[1:]:
+        rows += held_out(given.data, given.own, part, form=manifest.form)
     made = {name: said for name in ("export", "parity", "freeze") if (said := _kept(given.fit / f"{name}.json"))}
     sizes = {file.name: (given.model / file.name).stat().st_size for file in manifest.files}
     text = card(manifest, sizes, rows, made, _kept(given.eval) if given.eval is not None else None)
