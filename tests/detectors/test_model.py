@@ -58,8 +58,16 @@ def test_a_model_is_loaded_once_and_again_after_a_fork() -> None:
 
 
 def test_ready_loads_what_was_named() -> None:
+    MODELS.run(MODELS.places, MODELS.options)
     named = MODELS.named("tiny")
-    MODELS._known = {named.folder: named}
     MODELS.ready()
     assert MODELS.loaded() == [named.loaded]
     assert named.name == "tiny@1"
+
+
+def test_how_models_run_may_change_and_come_back() -> None:
+    one, options = MODELS.named("tiny"), MODELS.options
+    MODELS.run(MODELS.places, {**options, "cache": 1})
+    assert MODELS.named("tiny") is not one
+    MODELS.run(MODELS.places, options)
+    assert MODELS.named("tiny") is one

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -77,7 +77,13 @@ class Models:
 
     places: Sequence[Path] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
-    _known: dict[Path, Model] = field(default_factory=dict)
+    _known: dict[Hashable, Model] = field(default_factory=dict)
+    _named: dict[Hashable, Model] = field(default_factory=dict)
+
+    def run(self, places: Sequence[Path], options: Mapping[str, Any]) -> None:
+        """From now on, look there, and run so. What was named before runs on as it did."""
+        self.places, self.options = tuple(places), dict(options)
+        self._named = {}
 
     def named(self, name: str) -> Model:
         """A model by name or path. Raises PolicyError where there is none, or its manifest is wrong."""
@@ -88,20 +94,22 @@ class Models:
             raise _missing(error) from None
         try:
             folder = find(name, folders(self.places)).resolve()
-            if folder not in self._known:
-                self._known[folder] = Model(folder, self.options)
+            key = (folder, *sorted(self.options.items()))
+            if key not in self._known:
+                self._known[key] = Model(folder, self.options)
         except ModelError as error:
             raise PolicyError(f"model: {error}") from None
-        return self._known[folder]
+        self._named[key] = self._known[key]
+        return self._known[key]
 
     def ready(self) -> None:
         """Load what policies have named. Raises PolicyError."""
-        for model in self._known.values():
+        for model in self._named.values():
             model.classifier()
 
     def loaded(self) -> list[TextClassifier]:
         """The classifiers that run in this process."""
-        return [found for model in self._known.values() if (found := model.loaded) is not None]
+        return [found for model in self._named.values() if (found := model.loaded) is not None]
 
 
 MODELS = Models()
@@ -110,8 +118,7 @@ MODELS = Models()
 
 def run_models(places: Sequence[Path], options: Mapping[str, Any]) -> None:
     """How this process runs its models. Call it before a policy is compiled."""
-    MODELS.places, MODELS.options = tuple(places), dict(options)
-    MODELS._known.clear()  # noqa: SLF001 - its own module's
+    MODELS.run(places, options)
 
 
 def _missing(error: ImportError) -> PolicyError:
