@@ -187,7 +187,9 @@ def main() -> None:
         rig.table(HEAD, (row(samples, name) for name in samples)),
         rig.goals(wanted(samples)),
         "Characters held back in a stream:",
-        rig.table(HELD_HEAD, ([name, h.tokens, h.mean, h.p99, h.most, f"{h.none:.0%}", h.cpu] for name, h in kept.items())),
+        rig.table(
+            HELD_HEAD, ([name, h.tokens, h.mean, h.p99, h.most, f"{h.none:.0%}", h.cpu] for name, h in kept.items())
+        ),
     )
     rig.report(given, "streaming", parts, numbers)
 

@@ -78,7 +78,9 @@ class Settings(BaseModel):
     model_threads: int = Field(1, description="Threads of one run of a model.", ge=1, le=256)
     model_parallel: int = Field(1, description="Runs of a model at once, in each worker.", ge=1, le=64)
     model_endpoint: str | None = Field(
-        None, description="Address of a server that runs the models instead, by the Open Inference Protocol.", min_length=1
+        None,
+        description="Address of a server that runs the models instead, by the Open Inference Protocol.",
+        min_length=1,
     )
     model_timeout: float = Field(2.0, description="Seconds that a run by that server may take.", gt=0)
     provider: str = Field(

@@ -53,9 +53,7 @@ class Drawer:
     """Endless rows in a fixed mixture, seeded. `longest` in tokens. With a `lead`, rows are pairs, and keep their
     company to themselves."""
 
-    def __init__(
-        self, rows: Sequence[Row], tokenizer: Tokenizer, *, longest: int, seed: int, lead: int = 0
-    ) -> None:
+    def __init__(self, rows: Sequence[Row], tokenizer: Tokenizer, *, longest: int, seed: int, lead: int = 0) -> None:
         self._lead = lead
         self._draw = random.Random(seed)  # noqa: S311 - an order, not a secret
         self._tokenizer = tokenizer
@@ -114,9 +112,7 @@ class Drawer:
                 yield collate(found)
 
 
-def encode(
-    row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None, lead: int = 0
-) -> Example:
+def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | None = None, lead: int = 0) -> Example:
     """The row's tokens: all of them, or one window. With a `lead`, what is answered stands before them, as
     `tokens.Windower` puts it there."""
     encoded = tokenizer.encode(row.text)

@@ -26,9 +26,7 @@ from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, read_sources
 _SMOOTH = 0.02
 
 
-def loss_of(
-    labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, Sequence[str]] = FAMILIES
-) -> Tensor:
+def loss_of(labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, Sequence[str]] = FAMILIES) -> Tensor:
     """Mean over what is known: independent labels by binary, exclusive ones by categorical cross entropy, names by token."""
     total = labels.new_zeros(())
     at = 0
@@ -134,7 +132,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--warm", type=int, default=150)
     parser.add_argument("--cool", type=int, default=800)
-    parser.add_argument("--frozen", type=int, default=2, help="lowest layers that stay as they are, with the embeddings")
+    parser.add_argument(
+        "--frozen", type=int, default=2, help="lowest layers that stay as they are, with the embeddings"
+    )
     parser.add_argument("--budget", type=int, default=2560, help="padded tokens a step")
     parser.add_argument("--longest", type=int, default=96)
     parser.add_argument("--rate", type=float, default=2e-4)

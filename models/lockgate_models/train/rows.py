@@ -252,7 +252,13 @@ def _answer(raw: Raw) -> Labels | None:
 PAIR_SOURCES: tuple[Source, ...] = (
     Source("harmful_response/pyrit_harm_scores", _answer, answers=True),
     Source("harmful_response/pyrit_refusal", lambda raw: {"refusal": float(raw["label"])}, weight=2.0, answers=True),
-    Source("harmful_response/gptfuzz_responses", lambda raw: {"harm": float(raw["label"])}, cap=2500, weight=0.6, answers=True),
+    Source(
+        "harmful_response/gptfuzz_responses",
+        lambda raw: {"harm": float(raw["label"])},
+        cap=2500,
+        weight=0.6,
+        answers=True,
+    ),
     Source("benign/gsm8k_train", lambda _: {**_NO_HARM, "refusal": 0.0}, cap=500, answers=True),
 )
 """Answers that may train the pair form."""
