@@ -15,15 +15,13 @@ from lockgate_models.kserve import KserveBackend, Output
 from lockgate_models.manifest import NAME, Manifest, Precision, read_manifest, verify
 from lockgate_models.tokens import Windower
 
-_CPU_BUDGET = 512
 _BUDGET = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a model is run. `threads` of one run, `parallel` runs at once, `budget` of padded tokens a batch (few on
-    a CPU, where a larger batch is no quicker a token and keeps the next one waiting, many elsewhere), `room` of tokens
-    that may wait, `cache` of texts.
+    """How a model is run. `threads` of one run, `parallel` runs at once, `budget` of padded tokens a batch (on a CPU
+    each sequence is run alone), `room` of tokens that may wait, `cache` of texts.
 
     With an `endpoint` the model runs there, and `device`, `precision` and `threads` are that server's affair; `parallel`
     is then also the number of connections. The folder's manifest and tokeniser are still needed, its model files not.
@@ -55,13 +53,15 @@ def load(folder: Path, options: Options | None = None) -> TextClassifier:
     return TextClassifier(
         manifest,
         windower,
-        Batcher(backend, budget=options.budget or _budget(options), room=options.room),
+        Batcher(backend, budget=options.budget or _BUDGET, most=_most(options), room=options.room),
         cache=options.cache,
     )
 
 
-def _budget(options: Options) -> int:
-    return _CPU_BUDGET if options.device == "cpu" and not options.endpoint else _BUDGET
+def _most(options: Options) -> int:
+    """Sequences in a batch. An int8 model measures the range of its activations over the whole batch, so what else is in
+    it would change a score: each is run alone. On a CPU that costs next to nothing, and nobody waits for others' rows."""
+    return 1 if options.device == "cpu" and not options.endpoint else 64
 
 
 def _near(folder: Path, manifest: Manifest, options: Options) -> Backend:
