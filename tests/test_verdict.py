@@ -116,6 +116,8 @@ def test_what_is_shown_of_a_verdict() -> None:
         ],
         "failures": [{"detector": "judge", "reason": "timeout", "where": "/x", "rule": "judged", "on_error": "flag"}],
         "failed_open": 2,
+        "unverified": 0,
+        "models": [],
         "coverage": {"scanned": {"pii": ["/a", "/b"], "pii,size": ["/c"]}, "skipped": {"/d": "unread: unknown"}},
     }
 

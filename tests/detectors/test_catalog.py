@@ -16,6 +16,9 @@ LEAST: dict[str, dict[str, Any]] = {
     "pii": {},
     "invisible": {},
     "size": {"max_characters": 5},
+    "classifier": {"heads": ["injection"]},
+    "topic": {"denied": {"weather": ["Will it rain?"]}},
+    "language": {"allowed": ["en"]},
     "presidio": {"recognizers": ["EmailRecognizer"]},
 }
 """The least that each detector's configuration may say."""

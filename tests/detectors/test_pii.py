@@ -305,7 +305,7 @@ def test_rows_are_narrow() -> None:
     [
         {"kinds": []},
         {"kinds": ["EMAIL"]},
-        {"kinds": ["PERSON"]},
+        {"kinds": ["PERSONS"]},
         {"kinds": ["identity"]},
         {"min_score": 1.5},
         {"phone_regions": ["us"]},

@@ -25,6 +25,9 @@ def shelf(tmp_path: Path) -> Iterator[str]:
     points = {label: {"normal": {"at": 0.5}} for label in ("injection", "harm", "advice.legal")}
     write_model(tmp_path / "shelf" / "tiny", thresholds=points)
     write_model(tmp_path / "shelf" / "bare", thresholds={}, tags=None)
+    # Nearer than the one that ships, and as easily known.
+    pair = {"name": "lockgate-pair", "form": "pair", "lead": 4}
+    write_model(tmp_path / "shelf" / "lockgate-pair", thresholds=points, **pair)
     yield str(tmp_path / "shelf")
     model.run_models(*before)
 
