@@ -129,13 +129,13 @@ def main() -> None:
     parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--warm", type=int, default=150)
-    parser.add_argument("--cool", type=int, default=800)
+    parser.add_argument("--cool", type=int, default=900)
     parser.add_argument(
         "--frozen", type=int, default=2, help="lowest layers that stay as they are, with the embeddings"
     )
-    parser.add_argument("--budget", type=int, default=2560, help="padded tokens a step")
+    parser.add_argument("--budget", type=int, default=2048, help="padded tokens a step")
     parser.add_argument("--longest", type=int, default=96)
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--save", type=int, default=200)
