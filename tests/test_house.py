@@ -327,7 +327,8 @@ def test_the_face_exports_what_it_says() -> None:
 def test_the_command_and_the_packages_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["scripts"] == {"lockgate": "lockgate_proxy.cli:main"}
-    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    packages = [*wheel["packages"], *(path for path, name in wheel["sources"].items() if name in STOREYS)]
     assert sorted(packages) == sorted(f"{root}/{package}" for package, root in STOREYS.items())
     for package, root in STOREYS.items():
         assert (ROOT / root / package / "py.typed").is_file()
