@@ -9,6 +9,7 @@ import pytest
 from lockgate.detectors import model
 from lockgate.detectors.model import MODELS
 from lockgate.detectors.names import NamesDetector
+from lockgate.detectors.protocol import Doubt
 from lockgate.exchange import Exchange, Segment
 from lockgate.verdict import Finding
 from tiny_model import write_model
@@ -20,6 +21,7 @@ EXCHANGE = Exchange("01", "chat")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     place = tmp_path_factory.mktemp("models")
     write_model(place / "tiny")
+    write_model(place / "english", languages=["en"])
     before = MODELS.places, MODELS.options
     model.run_models([place], {})
     yield
@@ -64,3 +66,28 @@ async def test_a_long_text_gives_each_name_once() -> None:
         "This sentence says nothing at all of anyone. " * 40 + "I met Ada. " + "Nothing again in this one here. " * 40
     )
     assert await names(text) == [("PERSON", "Ada")]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Ich habe heute leider keine Zeit für dich, aber morgen früh.", ["de"]),
+        ("Gestern habe ich Ada zusammen mit ihrer Schwester im Park gesehen.", ["Ada", "de"]),  # and who was the sister?
+        ("I met Ada in the park together with her younger sister.", ["Ada"]),
+        ("Ada? Ja!", ["Ada"]),  # too short to tell
+    ],
+)
+async def test_a_text_in_a_language_that_it_does_not_know_is_doubted(text: str, said: list[str]) -> None:
+    detector = NamesDetector("pii", MODELS.named("english"), ("PERSON",), 0.5)
+    answer = await detector.detect([Segment("/a", "user", "text", text)], EXCHANGE)
+    assert all(one.where == "/a" for one in answer)
+    assert [one.language if isinstance(one, Doubt) else text[slice(*(one.span or ()))] for one in answer] == said
+
+
+async def test_a_doubt_is_a_units_own() -> None:
+    german = "Ich habe heute leider keine Zeit für dich, aber morgen früh. "
+    english = "This sentence says nothing at all of anyone, and that is fine. "
+    detector = NamesDetector("pii", MODELS.named("english"), ("PERSON",), 0.5)
+    texts = {"/a": english * 20 + german * 12, "/b": english * 20}
+    answer = await detector.detect([Segment(where, "user", "text", text) for where, text in texts.items()], EXCHANGE)
+    assert {one.where for one in answer} == {"/a"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from lockgate.detectors.classifier import Read, read_units, units_of, whole_of
+from lockgate.detectors.classifier import Read, read_units, units_of, unknown_language, whole_of
 from lockgate.detectors.model import Model
 from lockgate.detectors.protocol import SENTENCE, Doubt
 from lockgate.exchange import Exchange, Segment
@@ -38,10 +38,14 @@ class NamesDetector:
         texts = [whole_of(segment) for segment in segments]
         units = [units_of(segment) for segment in segments]
         read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id, alone=False)
-        found: list[Finding] = []
+        found: list[Finding | Doubt] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             for result in results:
                 found.extend(self.said(segment, text, result))
+                # Whatever was found: a name says nothing of those beside it.
+                unit = text[result.unit.start : result.unit.end]
+                if unknown := unknown_language(unit, self.languages):
+                    found.append(Doubt(segment.where, unknown))
         return found
 
     def said(self, segment: Segment, text: str, read: Read) -> Iterable[Finding]:
