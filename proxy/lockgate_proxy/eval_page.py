@@ -83,7 +83,7 @@ def _overview(report: Report) -> str:
     for head in report.heads:
         figures = head.total
         cells = [
-            f'<a href="#{_anchor(head.label)}">{escape(head.label)}</a>',
+            f'<a href="#{_anchor(head.title)}">{escape(head.title)}</a>',
             str(figures.n),
             str(figures.positives),
             number(figures.f1),
@@ -115,9 +115,9 @@ def _head(head: Head) -> str:
             reliability(head.curves.bins, head.curves.error),
         )
         plots = f'<div class="plots">{"".join(drawn)}</div>'
-    name = escape(head.label)
+    name = escape(head.title)
     table = _table(("source", *_FIGURES), rows)
-    return f'<section id="{_anchor(head.label)}"><h2>{name}<small>{at}</small></h2>{table}{plots}</section>'
+    return f'<section id="{_anchor(head.title)}"><h2>{name}<small>{at}</small></h2>{table}{plots}</section>'
 
 
 def _cells(figures: Figures) -> list[str]:
@@ -141,7 +141,7 @@ def _cuts(heads: Sequence[Head]) -> str:
     for head in heads:
         if (cut := head.cut) is not None:
             cells = [f"{cut.at:.6f}", f"{cut.flagged} of {cut.negatives}", f"{cut.fpr:.4f}", f"{cut.upper:.4f}"]
-            rows.append(_row([escape(head.label), f"{cut.rate:g}", *cells, share(cut.recall)]))
+            rows.append(_row([escape(head.title), f"{cut.rate:g}", *cells, share(cut.recall)]))
     table = _table(("head", "rate", "threshold", "flagged", "measured", "at most (95 %)", "recall"), rows)
     return f"<section><h2>Thresholds for a rate of false positives</h2>{table}</section>"
 

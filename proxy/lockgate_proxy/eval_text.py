@@ -42,7 +42,7 @@ def _heads(heads: Sequence[Head]) -> Iterator[Sequence[str]]:
     yield _COLUMNS
     for head in heads:
         at = "" if head.threshold is None else f" ≥ {head.threshold:.3f}"
-        yield [f"{head.label}{at}", *cells(head.total)]
+        yield [f"{head.title}{at}", *cells(head.total)]
         if len(head.sources) > 1:
             for source, figures in head.sources.items():
                 yield [f"  {source}", *cells(figures)]
@@ -66,7 +66,7 @@ def _cuts(heads: Sequence[Head]) -> Iterator[Sequence[str]]:
         if (cut := head.cut) is not None:
             recall = NOTHING if cut.recall is None else f"{cut.recall:.3f}"
             counts = (str(cut.flagged), str(cut.negatives), f"{cut.fpr:.4f}", f"{cut.upper:.4f}")
-            yield (head.label, f"{cut.rate:g}", f"{cut.at:.6f}", *counts, recall)
+            yield (head.title, f"{cut.rate:g}", f"{cut.at:.6f}", *counts, recall)
 
 
 def _spans(report: Report) -> Iterator[Sequence[str]]:

@@ -17,7 +17,7 @@ def shelf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("shelf")
     write_model(place / "tiny", thresholds=THRESHOLDS, languages=["en"])
     write_model(place / "bare", name="bare", thresholds={}, tags=None)
-    write_model(place / "pair", name="pair", form="pair", thresholds=THRESHOLDS)
+    write_model(place / "pair", name="pair", form="pair", thresholds={**THRESHOLDS, "harm": {"normal": {"at": 0.25}}})
     return place
 
 

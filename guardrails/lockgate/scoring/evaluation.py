@@ -23,7 +23,8 @@ ADVICE = ("none", "legal", "medical", "financial")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """One label. `threshold` None where the model has none; `sources` by name."""
+    """One label. `threshold` None where the model has none; `sources` by name. `of_answers`: asked of answers with their
+    prompts, of the pair model, whose scores and thresholds are others."""
 
     label: str
     threshold: float | None
@@ -31,6 +32,11 @@ class Head:
     sources: Mapping[str, Figures]
     curves: Curves | None
     cut: Cut | None
+    of_answers: bool = False
+
+    @property
+    def title(self) -> str:
+        return f"{self.label} of answers" if self.of_answers else self.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +70,9 @@ class Evaluation:
 
     def __init__(self, scorer: Scorer, model: str) -> None:
         self._model = model
-        self._thresholds = scorer.thresholds
+        self._thresholds = {False: scorer.thresholds, True: scorer.thresholds_of_answers}
         self._known = scorer.pii.labels if scorer.pii is not None else frozenset[str]()
-        self._columns: dict[str, _Column] = defaultdict(_Column)
+        self._columns: dict[tuple[str, bool], _Column] = defaultdict(_Column)
         self._sources: dict[str, int] = {}
         self._advice: list[tuple[int, int, int]] = []
         self._spans: dict[str, list[tuple[Sequence[Span], Sequence[Span]]]] = defaultdict(list)
@@ -97,7 +103,7 @@ class Evaluation:
         for label, right in truth.labels.items():
             if label not in one.scores:
                 continue
-            column = self._columns[label]
+            column = self._columns[label, label.partition(".")[0] in one.paired]
             column.scores.append(one.scores[label])
             column.truth.append(right)
             column.said.append(self._said(label, one))
@@ -132,12 +138,12 @@ class Evaluation:
             self.skipped,
             self._bad,
             self._unverified,
-            [self._head(label, self._columns[label], rate) for label in sorted(self._columns, key=_order)],
+            [self._head(*key, self._columns[key], rate) for key in sorted(self._columns, key=_order)],
             macro_f1(advice[:, 0], advice[:, 1], advice[:, 2]),
             {source: matched(pairs, self._known) for source, pairs in sorted(self._spans.items())},
         )
 
-    def _head(self, label: str, column: _Column, rate: float | None) -> Head:
+    def _head(self, label: str, of_answers: bool, column: _Column, rate: float | None) -> Head:
         scores = np.array(column.scores)
         truth = np.array(column.truth, np.bool_)
         said = np.array(column.said)
@@ -150,17 +156,19 @@ class Evaluation:
 
         return Head(
             label,
-            self._thresholds.get(label),
+            self._thresholds[of_answers].get(label),
             part(slice(None)),
             {name: part(sources == i) for name, i in sorted(self._sources.items()) if (sources == i).any()},
             curves(scores, truth),
             cut(scores, truth, rate) if rate is not None else None,
+            of_answers,
         )
 
 
-def _order(label: str) -> tuple[str, bool, str]:
+def _order(key: tuple[str, bool]) -> tuple[str, bool, bool, str]:
+    label, of_answers = key
     family = label.partition(".")[0]
-    return family, label != family, label
+    return family, of_answers, label != family, label
 
 
 def _group(source: str, group: Any, key: str | int) -> int:

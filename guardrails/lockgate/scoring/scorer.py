@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,8 @@ SPANS = ("pii", "names")
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What is said of a row. `over`: label → whether it holds, of those that have a threshold. `verdict`: the same by
-    family; of labels that exclude each other, the word. `spans` by field, None where none were asked for."""
+    family; of labels that exclude each other, the word. `spans` by field, None where none were asked for. `paired`: the
+    families that the pair model was asked about."""
 
     row: Row
     scores: Mapping[str, float]
@@ -48,6 +49,7 @@ class Judged:
     verdict: Mapping[str, bool | str]
     spans: Sequence[tuple[str, Span]] | None
     unverified: Sequence[str]
+    paired: Collection[str] = ()
 
     def public(self) -> dict[str, Any]:
         said: dict[str, Any] = {"id": self.row.id, "scores": self.scores, "verdict": self.verdict}
@@ -105,7 +107,12 @@ class Scorer:
     @property
     def thresholds(self) -> Mapping[str, float]:
         """Label → the score from which it counts, of those that have one."""
-        return {label: at for family in self._families.values() for label, at in family.thresholds.items()}
+        return _thresholds(self._families)
+
+    @property
+    def thresholds_of_answers(self) -> Mapping[str, float]:
+        """The same of the pair model, for answers that are asked about with their prompts."""
+        return _thresholds(self._paired)
 
     @property
     def missing(self) -> list[str]:
@@ -182,6 +189,7 @@ class Scorer:
         over: dict[str, bool] = {}
         verdict: dict[str, bool | str] = {}
         unverified: list[str] = []
+        paired: list[str] = []
         for name, family in self._families.items():
             where = field_of(name, row.texts)
             if where is None:
@@ -189,6 +197,7 @@ class Scorer:
             head, text = family, texts[where]
             if answer is not None and self._by_pair(name, where):
                 head, text = self._paired[name], answer
+                paired.append(name)
             found, doubt = _weigh(head, text, scores)
             over |= {label: label in found for label in head.thresholds}
             if head.thresholds:
@@ -201,7 +210,7 @@ class Scorer:
             spans = [(name, span) for name, text in texts.items() for span in self.pii.spans(text.segment, text.reads)]
             if self.pii.names and any(any(text.foreign) for text in texts.values()):
                 unverified.append("names")
-        return Judged(row, scores, over, verdict, spans, unverified)
+        return Judged(row, scores, over, verdict, spans, unverified, paired)
 
 
 def _families(manifest: Manifest, heads: Sequence[str] | None, sensitivity: Sensitivity) -> dict[str, _Family]:
@@ -215,6 +224,10 @@ def _families(manifest: Manifest, heads: Sequence[str] | None, sensitivity: Sens
             points = {label: manifest.threshold(label, sensitivity) for label in mine if label in manifest.thresholds}
             made[family] = _Family(mine, points, {label: rests[label] for label in mine if label in rests})
     return made
+
+
+def _thresholds(families: Mapping[str, _Family]) -> Mapping[str, float]:
+    return {label: at for family in families.values() for label, at in family.thresholds.items()}
 
 
 def _weigh(family: _Family, text: _Text, scores: dict[str, float]) -> tuple[dict[str, float], bool]:

@@ -152,7 +152,8 @@ def _figures(figures: Mapping[str, Any] | None) -> Iterator[str]:
     for head in figures["heads"]:
         total = head["total"]
         cells = [_value(total.get(name)) for name in ("precision", "recall", "f1", "auprc", "at_rate")]
-        yield f"| `{head['label']}` | {total['n']:,} | {total['positives']:,} | {' | '.join(cells)} |"
+        answers = " of answers" if head.get("of_answers") else ""
+        yield f"| `{head['label']}`{answers} | {total['n']:,} | {total['positives']:,} | {' | '.join(cells)} |"
     if figures.get("advice"):
         yield f"\nMean F1 of the words of `advice`: {_value(figures['advice'])}."
     yield ""
