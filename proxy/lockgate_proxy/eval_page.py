@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from lockgate.scoring.evaluation import Head, Report
-from lockgate.scoring.matching import ANY, Matched
+from lockgate.scoring.matching import ANY, SAME, Matched
 from lockgate_models.figures import Figures, Point
 from lockgate_proxy.eval_text import number, share, span
 from lockgate_proxy.plots import precision_recall, reliability, roc, whiskers
@@ -50,6 +50,8 @@ figcaption{font-size:12.5px;color:var(--soft);display:flex;justify-content:space
 """
 
 _FIGURES = ("n", "positive", "precision", "recall", "F1", "flagged", "AUPRC", "recall at 1 %")
+
+_WHOLE = {ANY: "any label", SAME: "all, with the right label"}
 
 
 def page(report: Report) -> str:
@@ -152,9 +154,9 @@ def _spans(spans: Mapping[str, Mapping[str, Matched]]) -> str:
         rows = []
         for label, counts in labels.items():
             shares = (counts.precision, counts.recall, counts.f2)
-            name = "any label" if label == ANY else escape(label)
+            name = _WHOLE.get(label, escape(label))
             cells = [name, str(counts.right), str(counts.said), *map(share, shares)]
-            rows.append(_row(cells, "all" if label == ANY else ""))
+            rows.append(_row(cells, "all" if label in _WHOLE else ""))
         parts.append(_table((escape(source), "in truth", "given", "precision", "recall", "F2"), rows))
     return (
         f"<section><h2>Personal data<small>spans that share half of their union</small></h2>{''.join(parts)}</section>"

@@ -45,6 +45,8 @@ async def names(text: str, *, before: str | None = None, labels: tuple[str, ...]
         ("\u0391da was in P\u0430ris", [("PERSON", "\u0391da"), ("LOCATION", "P\u0430ris")]),  # look-alike letters
         (r"see a\/b: Ada King", [("PERSON", "Ada King")]),
         (r"Well, \u0041da\u0020King is calm", [("PERSON", r"\u0041da\u0020King")]),  # JSON may write it so
+        ('I have {"by":"Ada","to":Ada:"I am"} here, Bob', [("PERSON", "Ada"), ("PERSON", "Ada")]),
+        (r"Bob said:\"Ada:\"I am", [("PERSON", "Ada")]),
         ("calm", []),
         ("", []),
     ],
@@ -72,7 +74,10 @@ async def test_a_long_text_gives_each_name_once() -> None:
     ("text", "said"),
     [
         ("Ich habe heute leider keine Zeit für dich, aber morgen früh.", ["de"]),
-        ("Gestern habe ich Ada zusammen mit ihrer Schwester im Park gesehen.", ["Ada", "de"]),  # and who was the sister?
+        (
+            "Gestern habe ich Ada zusammen mit ihrer Schwester im Park gesehen.",
+            ["Ada", "de"],
+        ),  # and who was the sister?
         ("I met Ada in the park together with her younger sister.", ["Ada"]),
         ("Ada? Ja!", ["Ada"]),  # too short to tell
     ],

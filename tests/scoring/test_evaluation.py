@@ -82,6 +82,7 @@ async def test_spans_by_source(tiny: Model) -> None:
     counts = report.spans["file"]
     assert {label: (c.right, c.found, c.said) for label, c in counts.items()} == {
         "any": (2, 2, 2),
+        "right label": (2, 2, 2),
         "LOCATION": (1, 1, 1),
         "PERSON": (1, 1, 1),
     }

@@ -6,7 +6,8 @@ The model reads without capitals; where a text uses them, a name without one is 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from lockgate.detectors.classifier import Read, read_units, units_of, unknown_language, whole_of
 from lockgate.detectors.model import Model
@@ -15,8 +16,15 @@ from lockgate.exchange import Exchange, Segment
 from lockgate.normalise import Folded
 from lockgate.verdict import Finding
 
+if TYPE_CHECKING:
+    from lockgate_models.classifier import Name
+
+ADDRESS = "STREET_ADDRESS"
+
 _CAPITAL = re.compile(r"[^\W\d_a-z]")
 _INNER = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]")  # a capital that no sentence's beginning explains
+_PIECE = re.compile(r'[^:;"\u201c\u201d()\[\]{}<>|=/\\@]+')
+"""What a name that is no address may be written in."""
 
 
 class NamesDetector:
@@ -60,15 +68,29 @@ class NamesDetector:
         for name in read.scores.names:
             if name.label not in self.labels or name.score < self._min_score:
                 continue
-            first, last = name.start, name.end
-            while first < last and not seen[first].isalnum():
-                first += 1
-            while last > first and not seen[last - 1].isalnum():
-                last -= 1
-            if last - first < 2 or (capitals and _CAPITAL.search(seen, first, last) is None):
-                continue
-            start = max(unit.start + folded.original(first), unit.own)
-            end = min(unit.start + folded.original_end(last), unit.end)
-            if end - start < 2:
-                continue  # the rest is another unit's own
-            yield Finding(self.kind, name.label, name.score, segment.where, (start - shift, end - shift))
+            for first, last in _pieces(seen, name):
+                if last - first < 2 or (capitals and _CAPITAL.search(seen, first, last) is None):
+                    continue
+                start = max(unit.start + folded.original(first), unit.own)
+                end = min(unit.start + folded.original_end(last), unit.end)
+                if end - start < 2:
+                    continue  # the rest is another unit's own
+                yield Finding(self.kind, name.label, name.score, segment.where, (start - shift, end - shift))
+
+
+def _pieces(text: str, name: Name) -> Iterator[tuple[int, int]]:
+    """A name's parts: what is written without spaces is marked as one, and `Ada:"I` is not. An address is one."""
+    if name.label == ADDRESS:
+        yield _trimmed(text, name.start, name.end)
+        return
+    for piece in _PIECE.finditer(text, name.start, name.end):
+        yield _trimmed(text, *piece.span())
+
+
+def _trimmed(text: str, first: int, last: int) -> tuple[int, int]:
+    """From the first letter or digit to the last."""
+    while first < last and not text[first].isalnum():
+        first += 1
+    while last > first and not text[last - 1].isalnum():
+        last -= 1
+    return first, last

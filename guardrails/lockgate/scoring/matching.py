@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from lockgate.detectors.names import ADDRESS
 from lockgate.scoring.spans import Span
 
 ANY = "any"
 """Of all labels together, whichever was given: whether what is personal is found at all."""
+
+SAME = "right label"
+"""Of all labels together, where the label must be right."""
+
+_PLACES = frozenset({ADDRESS, "LOCATION"})
 
 _ALIKE = 0.5  # of the union, what two spans share at least to be the same
 
@@ -43,12 +49,16 @@ class Matched:
 def matched(rows: Iterable[tuple[Sequence[Span], Sequence[Span]]], known: Collection[str]) -> dict[str, Matched]:
     """Label → counts, of rows of (truth, given). What `known` does not have is out of question: nobody has to find it,
     and what is given there is neither right nor wrong. So is what is given of a label that no truth of these rows has:
-    they were labelled without it."""
+    they were labelled without it. Some mark an address whole, others its pieces (a number, a street, a place): what an
+    address that is given covers of them is found, and it is right where they cover it."""
     pairs = list(rows)
     asked = {span.label for truth, _ in pairs for span in truth} & set(known)
-    counts = {label: Matched() for label in (ANY, *sorted(asked))}
+    counts = {label: Matched() for label in (ANY, SAME, *sorted(asked))}
     for truth, given in pairs:
         _count(truth, given, asked, counts)
+    for label in asked:
+        for name in ("right", "found", "said", "true"):
+            setattr(counts[SAME], name, getattr(counts[SAME], name) + getattr(counts[label], name))
     return counts
 
 
@@ -58,7 +68,7 @@ def _count(truth: Sequence[Span], given: Sequence[Span], asked: Collection[str],
     for span in mine:
         own = counts[span.label]
         own.right += 1
-        own.found += any(one.label == span.label and _alike(one, span) for one in given)
+        own.found += _there(span, given, frozenset({ADDRESS}) if span.label in _PLACES else frozenset())
         counts[ANY].right += 1
         counts[ANY].found += _covered(span, given) >= _ALIKE
     for one in given:
@@ -66,9 +76,16 @@ def _count(truth: Sequence[Span], given: Sequence[Span], asked: Collection[str],
             continue
         own = counts[one.label]
         own.said += 1
-        own.true += any(one.label == span.label and _alike(one, span) for span in mine)
+        own.true += _there(one, mine, _PLACES if one.label == ADDRESS else frozenset())
         counts[ANY].said += 1
         counts[ANY].true += _covered(one, mine) >= _ALIKE
+
+
+def _there(span: Span, among: Sequence[Span], holders: Collection[str]) -> bool:
+    """Whether one of the same label is like it, or those of `holders` cover it."""
+    if any(one.label == span.label and _alike(one, span) for one in among):
+        return True
+    return bool(holders) and _covered(span, [one for one in among if one.label in holders]) >= _ALIKE
 
 
 def _shared(one: Span, other: Span) -> int:

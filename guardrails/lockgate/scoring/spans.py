@@ -8,7 +8,7 @@ from typing import NamedTuple
 from lockgate.detectors import pii
 from lockgate.detectors.classifier import Read
 from lockgate.detectors.model import Model
-from lockgate.detectors.names import NamesDetector
+from lockgate.detectors.names import ADDRESS, NamesDetector
 from lockgate.detectors.scanner import Scanner
 from lockgate.exchange import Segment
 
@@ -30,7 +30,7 @@ class Pii:
         config = pii.PiiConfig(kinds=(*pii.KINDS, *pii.NAMES))
         self._scanner = Scanner(pii.build(config).specs)
         self.labels = frozenset(spec.label for spec in self._scanner.specs)
-        marked = {tag.partition("-")[2] for tag in model.manifest.tags} & {*pii.NAMES, "STREET_ADDRESS"}
+        marked = {tag.partition("-")[2] for tag in model.manifest.tags} & {*pii.NAMES, ADDRESS}
         self.labels |= marked
         self._names = NamesDetector(pii.KIND, model, marked, config.min_score) if marked else None
 
