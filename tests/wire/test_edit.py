@@ -4,13 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from lockgate.act import apply
 from lockgate.verdict import Edit, Flag
 from lockgate.wire.document import parse
-from lockgate.wire.edit import edit_document, refuse_choices, shifted, with_note
+from lockgate.wire.edit import edit_document, refuse_choices, with_note
 
 MESSAGE = "/choices/0/message"
 
@@ -84,19 +81,29 @@ def test_logprobs_found_on_their_own_go_as_a_whole() -> None:
 def test_offsets_of_annotations_follow() -> None:
     notes = [
         {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 3, "title": "Bob"}},
-        {"type": "url_citation", "url_citation": {"start_index": 4, "end_index": 8}},
+        {"type": "url_citation", "url_citation": {"start_index": 4, "end_index": 8, "title": "Bob"}},
         {"type": "odd", "a/b~": {"start_index": 8, "end_index": None}, "x": {"start_index": True}},
         "none",
+        {"type": "url_citation", "url_citation": {"start_index": 2, "end_index": 5}},
     ]
     body = json.dumps(answer(message={"content": "Bob here", "annotations": notes})).encode()
     edits = [
         Edit(f"{MESSAGE}/content", (0, 3), "[NAME]"),
-        Edit(f"{MESSAGE}/annotations/0/url_citation/title", (0, 3), "-"),
+        Edit(f"{MESSAGE}/annotations/1/url_citation/title", (0, 3), "-"),
     ]
     done = parse(edited(body, *edits))["choices"][0]["message"]["annotations"]
-    assert done[0]["url_citation"] == {"start_index": 0, "end_index": 6, "title": "-"}
-    assert done[1]["url_citation"] == {"start_index": 7, "end_index": 11}
-    assert done[2] == {"type": "odd", "a/b~": {"start_index": 11, "end_index": None}, "x": {"start_index": True}}
+    assert done == [
+        {"type": "url_citation", "url_citation": {"start_index": 7, "end_index": 11, "title": "-"}},
+        notes[2],
+        "none",
+    ]
+
+
+def test_an_annotation_goes_with_what_it_cites() -> None:
+    note = {"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 3}}
+    body = json.dumps(answer(message={"content": "Bob", "annotations": [note, note]})).encode()
+    done = parse(edited(body, Edit(f"{MESSAGE}/content", (1, 2), "x")))["choices"][0]["message"]
+    assert (done["content"], done["annotations"]) == ("Bxb", [])
 
 
 @pytest.mark.parametrize("notes", [None, {}, "x", 5, [None], [{"url_citation": "x"}]])
@@ -110,31 +117,6 @@ def test_a_place_that_is_no_string() -> None:
         edited(b'{"a":[1]}', Edit("/a", (0, 1), ""))
     with pytest.raises(KeyError):
         edited(b'{"a":"x"}', Edit("/b", (0, 1), ""))
-
-
-@pytest.mark.parametrize(
-    ("offset", "moved"), [(0, 0), (2, 2), (3, 7), (4, 7), (5, 7), (6, 8), (8, 10), (9, 10), (10, 10), (12, 12)]
-)
-def test_where_offsets_go(offset: int, moved: int) -> None:
-    # 012[345]67[89]0 → 012[ABCDE]67[]: the first edit grows by two, the second goes.
-    edits = [Edit("", (2, 5), "ABCDE"), Edit("", (8, 10), "")]
-    assert shifted(offset, edits) == moved
-
-
-@given(
-    st.text("ab", max_size=12),
-    st.lists(st.integers(0, 12), min_size=2, max_size=6, unique=True),
-    st.text("x", max_size=3),
-)
-def test_an_offset_outside_edits_keeps_its_text(text: str, cuts: list[int], new: str) -> None:
-    places = [place for place in sorted(cuts) if place <= len(text)]
-    edits = [Edit("", (low, high), new) for low, high in zip(places[::2], places[1::2], strict=False)]
-    for offset in range(len(text) + 1):
-        if not any(edit.span[0] < offset < edit.span[1] for edit in edits):
-            before = [edit for edit in edits if edit.span[1] <= offset]
-            after = apply(text, edits)[shifted(offset, edits) :]
-            rest = [Edit("", (e.span[0] - offset, e.span[1] - offset), new) for e in edits if e not in before]
-            assert after == apply(text[offset:], rest)
 
 
 class TestRefusedChoices:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lockgate.wire.document import dump_string, parse
 from lockgate.wire.pointer import escape, get
-from lockgate.wire.splice import locate, splice, with_member
+from lockgate.wire.splice import locate, splice, with_member, without_items
 
 TEXT = st.text(st.characters(codec=None), max_size=8) | st.sampled_from(
     ['"', "\\", '\\"', "}]", "{[", ",", "a~b/c", "0", ""]
@@ -222,3 +222,19 @@ def test_long_strings_and_many_members() -> None:
     body = json.dumps({"a": text, **{f"k{i}": i for i in range(20_000)}, "z": "x"}).encode()
     edited = splice(body, {"/z": b'"y"', "/k7": b'"seven"'})
     assert parse(edited) == {**parse(body), "z": "y", "k7": "seven"}
+
+
+@pytest.mark.parametrize("positions", [[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]])
+def test_items_of_an_array_go(positions: list[int]) -> None:
+    items = [b'"p,]"', b'{"x":[1,2]}', b"1e3"]
+    body = b'{"a": [ %s , %s , %s ] , "b":1}' % tuple(items)
+    done = without_items(body, "/a", [f"/a/{i}" for i in positions])
+    kept = [item for i, item in enumerate(items) if i not in positions]
+    assert parse(done) == {"a": [json.loads(item) for item in kept], "b": 1}
+    assert all(item in done for item in kept)
+    assert done.endswith(b'] , "b":1}')
+
+
+def test_an_item_that_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        without_items(b'{"a":[1]}', "/a", ["/a/1"])

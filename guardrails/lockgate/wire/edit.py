@@ -9,8 +9,9 @@ from typing import Any
 from lockgate.act import apply
 from lockgate.verdict import Edit, Flag
 from lockgate.wire.document import dump_string
+from lockgate.wire.offsets import cited
 from lockgate.wire.pointer import escape, get, tokens
-from lockgate.wire.splice import splice, with_member
+from lockgate.wire.splice import splice, with_member, without_items
 
 
 def _by_place(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
@@ -22,16 +23,24 @@ def _by_place(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
 
 def edit_document(body: bytes, document: Any, edits: Sequence[Edit]) -> bytes:
     """`body` with the edits applied to its strings, and with what depends on them: log probabilities and token ids of
-    an edited choice become null, offsets of its annotations follow."""
+    an edited choice become null, offsets of its annotations follow; an annotation of what was edited goes."""
     values: dict[str, bytes] = {}
+    gone: dict[str, list[str]] = {}
     for where, mine in _by_place(edits).items():
         value = get(document, where)
         if isinstance(value, str):
             values[where] = dump_string(apply(value, mine))
-            values.update(dependants(document, where, mine))
+            for pointer, new in dependants(document, where, mine).items():
+                if new is not None:
+                    values[pointer] = new
+                else:
+                    gone.setdefault(pointer.rpartition("/")[0], []).append(pointer)
         else:
             values[_logprobs_of(where)] = b"null"
-    return splice(body, values)
+    out = splice(body, values)
+    for array, items in gone.items():
+        out = without_items(out, array, items)
+    return out
 
 
 def _logprobs_of(where: str) -> str:
@@ -42,38 +51,37 @@ def _logprobs_of(where: str) -> str:
     return head + found
 
 
-def dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes]:
-    """What depends on an edited text of an answer: pointer → its new JSON."""
+def dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes | None]:
+    """What depends on an edited text of a chat's answer: log probabilities and token ids of its choice become null,
+    offsets of its annotations follow. Pointer → its new JSON; None for an item of an array that goes."""
     path = tokens(where)
     if len(path) < 4 or path[0] != "choices" or path[2] != "message":
         return {}
-    values: dict[str, bytes] = {}
+    values: dict[str, bytes | None] = {}
     choice = document["choices"][int(path[1])]
     for key in ("logprobs", "token_ids"):  # they spell the text again
         if choice.get(key) is not None:
             values[f"/choices/{path[1]}/{key}"] = b"null"
     if path[3:] == ["content"]:
-        base = f"/choices/{path[1]}/message/annotations"
         notes = choice["message"].get("annotations")
         for i, note in enumerate(notes if isinstance(notes, list) else ()):
-            for kind, cited in note.items() if isinstance(note, dict) else ():
-                for key in ("start_index", "end_index"):
-                    offset = cited.get(key) if isinstance(cited, dict) else None
-                    if isinstance(offset, int) and not isinstance(offset, bool):
-                        values[f"{base}/{i}/{escape(kind)}/{key}"] = str(shifted(offset, edits)).encode()
+            values.update(moved_note(f"/choices/{path[1]}/message/annotations/{i}", note, edits))
     return values
 
 
-def shifted(offset: int, edits: Sequence[Edit]) -> int:
-    """Where `offset` of the original text stands in the edited one. Inside an edit: its end."""
-    moved = offset
-    for edit in edits:
-        start, end = edit.span
-        if end <= offset:
-            moved += len(edit.replacement) - (end - start)
-        elif start < offset:
-            moved += len(edit.replacement) - (offset - start)
-    return moved
+def moved_note(where: str, note: Any, edits: Sequence[Edit]) -> dict[str, bytes | None]:
+    """What becomes of an annotation at `where` that cites a text: its new offsets; None for itself, if what it cites was
+    edited."""
+    values: dict[str, bytes | None] = {}
+    for kind, body in note.items() if isinstance(note, dict) else ():
+        start, end = (body.get("start_index"), body.get("end_index")) if isinstance(body, dict) else (None, None)
+        if type(start) is int and type(end) is int:
+            place = cited(start, end, edits)
+            if place is None:
+                return {where: None}
+            values[f"{where}/{escape(kind)}/start_index"] = str(place[0]).encode()
+            values[f"{where}/{escape(kind)}/end_index"] = str(place[1]).encode()
+    return values
 
 
 def refuse_choices(body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:

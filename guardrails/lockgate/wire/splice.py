@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from lockgate.wire.pointer import tokens
@@ -67,6 +67,22 @@ def with_member(body: bytes, name: str, value: bytes) -> bytes:
         end = body.rindex(b"}")
         first = _skip_space(body, body.index(b"{") + 1) == end
         return b"".join((body[:end], b"" if first else b",", json.dumps(name).encode(), b":", value, body[end:]))
+
+
+def without_items(body: bytes, array: str, items: Collection[str]) -> bytes:
+    """`body` without some items of the array at the pointer `array`, which the others keep their bytes in. Raises
+    KeyError where there is no such item."""
+    places = locate(body, [array, *items])
+    start, end = places.pop(array)
+    if len(places) == len(json.loads(body[start:end])):
+        return body[:start] + b"[]" + body[end:]
+    for low, high in sorted(places.values(), reverse=True):
+        after = _skip_space(body, high)
+        if body[after : after + 1] == b",":
+            body = body[:low] + body[_skip_space(body, after + 1) :]
+        else:  # the last one: the comma before it goes with it
+            body = body[: len(body[:low].rstrip()) - 1] + body[high:]
+    return body
 
 
 def _skip_space(body: bytes, position: int) -> int:

@@ -194,6 +194,7 @@ def edit_value(value: Any, edits: Sequence[Edit], *, base: str = "") -> Any:
     if isinstance(value, str):
         return apply(value, places[""])
     edited = copied(value)
+    gone: list[str] = []
     for where, mine in places.items():
         said = find(edited, where)
         if not isinstance(said, str):
@@ -205,7 +206,13 @@ def edit_value(value: Any, edits: Sequence[Edit], *, base: str = "") -> Any:
         answer = _ANSWER.fullmatch(where)
         if answer is not None and is_answer(whole := plain(find(value, answer[1]))[0]):
             for pointer, new in dependants(whole, answer[2], mine).items():
-                put(edited, answer[1] + pointer, json.loads(new))
+                if new is not None:
+                    put(edited, answer[1] + pointer, json.loads(new))
+                else:
+                    gone.append(answer[1] + pointer)
+    for pointer in reversed(gone):  # last and from behind, so that other places stay what they are
+        array, _, position = pointer.rpartition("/")
+        del find(edited, array)[int(position)]
     return edited
 
 
