@@ -27,9 +27,11 @@ DEFAULT = "default"
 MISSING = "missing"
 HIDDEN = "********"
 
-_SECRETS = frozenset({"audit_key"})
+_SECRETS = frozenset({"audit_key", "model_key"})
 _LISTS = frozenset({"tags"})
-_PATHS = frozenset({"audit", "audit_key_file", "keys", "tls_cert", "tls_key", "upstream_ca"})
+_PATHS = frozenset(
+    {"audit", "audit_key_file", "keys", "model_ca", "model_key_file", "models", "tls_cert", "tls_key", "upstream_ca"}
+)
 
 _STAND_INS = {"policy": "-", "upstream": "http://-"}
 """For what is required and missing or wrong; never shown."""

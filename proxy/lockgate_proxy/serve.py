@@ -96,6 +96,8 @@ def _models(settings: Settings) -> None:
         "parallel": settings.model_parallel,
         "endpoint": settings.model_endpoint or "",
         "timeout": settings.model_timeout,
+        "key": _model_key(settings),
+        "ca": settings.model_ca,
     }
     run_models([settings.models] if settings.models is not None else [], given)
 
@@ -243,13 +245,9 @@ def _audit_key(settings: Settings) -> bytes | None:
     if settings.audit_key is not None:
         return settings.audit_key.get_secret_value().encode()
     if settings.audit_key_file is not None:
+        key = _key_in("audit_key_file", settings.audit_key_file)
         try:
-            key = read_private(settings.audit_key_file).decode().strip()
             require_long(key)
-        except SettingsError as error:
-            raise SettingsError(f"audit_key_file: {error}") from None
-        except UnicodeDecodeError:
-            raise SettingsError("audit_key_file: is not text") from None
         except ValueError as error:
             raise SettingsError(f"audit_key_file: the key in it {error}") from None
         return key.encode()
@@ -257,6 +255,27 @@ def _audit_key(settings: Settings) -> bytes | None:
         _log.warning("no audit key is set: marks of texts are not joinable with those of other starts")
         return secrets.token_bytes(32)  # one for all workers
     return None
+
+
+def _model_key(settings: Settings) -> str:
+    if settings.model_key is not None:
+        return settings.model_key.get_secret_value()
+    if settings.model_key_file is None:
+        return ""
+    key = _key_in("model_key_file", settings.model_key_file)
+    if not key:
+        raise SettingsError("model_key_file: is empty")  # the server would be asked without one
+    return key
+
+
+def _key_in(name: str, path: Path) -> str:
+    """The key that a setting's file holds."""
+    try:
+        return read_private(path).decode().strip()
+    except SettingsError as error:
+        raise SettingsError(f"{name}: {error}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{name}: is not text") from None
 
 
 def bind(host: str, port: int, which: str = "") -> socket.socket:

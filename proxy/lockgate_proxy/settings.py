@@ -83,6 +83,11 @@ class Settings(BaseModel):
         min_length=1,
     )
     model_timeout: float = Field(2.0, description="Seconds that a run by that server may take.", gt=0)
+    model_key: SecretStr | None = Field(None, description="Key that goes to that server as a bearer token.")
+    model_key_file: Path | None = Field(None, description="File that holds that key.")
+    model_ca: Path | None = Field(
+        None, description="File of certificates (PEM) to trust for that server, in place of the system's."
+    )
     provider: str = Field(
         "openai",
         description="What telemetry calls the upstream's provider, as gen_ai.provider.name.",
@@ -110,6 +115,12 @@ class Settings(BaseModel):
             found.append((missing, f"is needed beside {other}"))
         if self.audit_key is not None and self.audit_key_file is not None:
             found.append(("audit_key", "give this or audit_key_file, not both"))
+        if self.model_key is not None and self.model_key_file is not None:
+            found.append(("model_key", "give this or model_key_file, not both"))
+        if self.model_endpoint is None:
+            # Somebody who gives a key means to have a server, and would be served without it.
+            of_server = ("model_key", "model_key_file", "model_ca")
+            found += [(name, "is for model_endpoint, which is not set") for name in of_server if getattr(self, name)]
         if self.audit == "-" and self.workers > 1:
             found.append(("audit", "several workers can't share the standard output; give a file"))
         if self.admin_port and self.admin_port + self.workers - 1 > 65535:
@@ -147,7 +158,14 @@ class Settings(BaseModel):
             raise ValueError("there is no such folder")
         return path
 
-    @field_validator("upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file")
+    @field_validator("model_endpoint")
+    @classmethod
+    def _endpoint(cls, url: str | None) -> str | None:
+        if url is not None and "@" in url:
+            raise ValueError("must not hold a name or password; the model server's key goes into model_key_file")
+        return url
+
+    @field_validator("upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file", "model_key_file", "model_ca")
     @classmethod
     def _there(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():

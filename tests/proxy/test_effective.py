@@ -111,6 +111,7 @@ class TestFiles:
             ("port: 1\nport: 2\n", 2, "stands here twice"),
             ("port: [1\n", None, "not YAML"),
             ("audit_key: 0123456789abcdef\n", 1, "audit_key: a secret does not belong here; use audit_key_file"),
+            ("model_key: 0123456789abcdef\n", 1, "model_key: a secret does not belong here; use model_key_file"),
             ("keys: none\n", 1, "keys: there is no such file"),
             ("upstream_key_header: cookie\n", 1, "upstream_key_header: "),
         ],

@@ -14,6 +14,7 @@ import pytest
 import trustme
 
 from fakes import LAST_CHUNK, Peer, chat_answer, chunk, head, json_answer, replying, until
+from lockgate.detectors.model import MODELS, run_models
 from lockgate.errors import PolicyError, SettingsError
 from lockgate_proxy.keyfile import add_key
 from lockgate_proxy.keys import id_of, new_key
@@ -126,6 +127,26 @@ class TestMaking:
             file.chmod(mode)
             with pytest.raises(SettingsError, match=f"audit_key_file: .*{said}"):
                 prepare(settings(policy, audit_key_file=file))
+
+    def test_the_model_servers_key_and_certificates(self, policy: str, tmp_path: Path) -> None:
+        file, ca = tmp_path / "key", tmp_path / "ca.pem"
+        ca.touch()
+        file.write_text("hunter2\n", encoding="utf-8")
+        file.chmod(0o600)
+        server = {"model_endpoint": "grpcs://models:1/{model}", "model_ca": ca}
+        before = MODELS.places, MODELS.options
+        try:
+            for given in ({"model_key_file": file}, {"model_key": "hunter2"}):
+                prepare(settings(policy, **server, **given))
+                assert (MODELS.options["key"], MODELS.options["ca"]) == ("hunter2", ca)
+                assert "hunter2" not in repr(MODELS)
+            for raw, mode, said in ((b"\n", 0o600, "empty"), (b"\xff", 0o600, "not text"), (b"x", 0o644, "others")):
+                file.write_bytes(raw)
+                file.chmod(mode)
+                with pytest.raises(SettingsError, match=f"model_key_file: .*{said}"):
+                    prepare(settings(policy, **server, model_key_file=file))
+        finally:
+            run_models(*before)
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "proxy.example"])  # noqa: S104
     def test_an_upstream_key_that_others_could_use(self, policy: str, host: str) -> None:

@@ -46,6 +46,9 @@ def test_defaults() -> None:
         "model_parallel": 1,
         "model_endpoint": None,
         "model_timeout": 2.0,
+        "model_key": None,
+        "model_key_file": None,
+        "model_ca": None,
         "provider": "openai",
         "tags": (),
         "upstream_ca": None,
@@ -148,6 +151,26 @@ def test_the_key_is_kept_out_of_sight() -> None:
     assert settings.audit_key is not None
     assert settings.audit_key.get_secret_value() == "0123456789abcdef"
     assert "0123456789abcdef" not in repr(settings)
+    assert "hunter2" not in repr(read(model_endpoint="https://m/v2/models/a", model_key="hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model_key": "hunter2"}, "model_key: is for model_endpoint, which is not set"),
+        ({"model_ca": __file__}, "model_ca: is for model_endpoint, which is not set"),
+        (
+            {"model_endpoint": "grpcs://m:1/a", "model_key": "hunter2", "model_key_file": __file__},
+            "model_key: give this or",
+        ),
+        ({"model_endpoint": "https://me:hunter2@m/v2/models/a"}, "model_endpoint: must not hold a name or password"),
+        ({"model_endpoint": "grpcs://m:1/a", "model_key_file": "none"}, "model_key_file: there is no such file"),
+    ],
+)
+def test_a_model_server_s_key(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        read(**given)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_certificates(tmp_path: Path) -> None:

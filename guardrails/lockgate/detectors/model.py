@@ -76,7 +76,7 @@ class Models:
     CPU with one thread if there are none."""
 
     places: Sequence[Path] = ()
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)  # a key may be among them
     _known: dict[Hashable, Model] = field(default_factory=dict)
     _named: dict[Hashable, Model] = field(default_factory=dict)
 
