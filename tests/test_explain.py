@@ -162,7 +162,7 @@ async def test_coverage_is_by_text() -> None:
     assert texts["/messages/0/content"]["looked_by"] == ["words"]
     name = texts["/tools/0/function/name"]
     assert (name["kind"], name["fixed"], name["looked_by"]) == ("tool_schema", True, [])
-    assert name["skipped"] == "no rule looks at this kind of text"
+    assert name["skipped"] == "unwatched: no rule looks at this kind of text"
 
 
 @pytest.mark.parametrize("status", [400, 200])

@@ -25,13 +25,14 @@ LONGEST = 400
 STOREYS = {"lockgate_proxy": "proxy", "lockgate": "guardrails", "lockgate_models": "models"}
 """Package → its source root, top storey first. A storey may import itself and those below it."""
 
-VALUES = {"errors", "exchange", "verdict"}
+VALUES = {"coverage", "errors", "exchange", "verdict"}
 READING = VALUES | {"detectors", "normalise", "windows"}
 
 ROOMS: dict[str, set[str]] = {
     # What everything is said in.
     "exchange": set(),
-    "verdict": {"exchange"},
+    "coverage": set(),
+    "verdict": {"coverage", "exchange"},
     "errors": {"verdict"},
     "ids": set(),
     "background": set(),

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from lockgate.coverage import LISTED, Coverage
 from lockgate.verdict import (
     Action,
-    Coverage,
     Edit,
     Failure,
     Finding,
@@ -140,9 +140,16 @@ def test_an_empty_span_is_a_place() -> None:
     assert verdict.public()["findings"][0]["span"] == [0, 0]
 
 
-def test_coverage_counts_what_no_lens_knows_and_merges() -> None:
-    coverage = Coverage({"/a": ("pii",)}, {"/b": "unread: unknown", "/c": "an image"})
-    coverage.merge(Coverage({"/a": ("pii", "size")}, {"/d": "unread: unknown"}))
-    assert coverage.unread == 2
-    assert coverage.scanned == {"/a": ("pii", "size")}
-    assert list(coverage.skipped) == ["/b", "/c", "/d"]
+def test_a_long_list_is_counted_past_its_limit() -> None:
+    places = range(LISTED + 3)
+    verdict = Verdict(
+        "prompt",
+        "p",
+        "sha256:0",
+        findings=[Finding("pii", "IBAN_CODE", 1.0, f"/{i}", (0, 1), "r") for i in places],
+        edits=[Edit(f"/{i}", (0, 1), "", "r") for i in places],
+        failures=[Failure("judge", "timeout", f"/{i}", "j") for i in places[:-1]],
+    )
+    shown = verdict.public()
+    assert [len(shown[name]) for name in ("findings", "edits", "failures")] == [LISTED] * 3
+    assert shown["more"] == {"findings": {"r: IBAN_CODE": 3}, "edits": {"r": 3}, "failures": {"j: timeout": 2}}

@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, Literal
 
 from pydantic_core import to_json
 
+from lockgate.coverage import newest
 from lockgate.exchange import Segment, Side
 from lockgate.marks import Marker
 from lockgate.verdict import Verdict
@@ -173,8 +174,10 @@ def _encoded(shown: Mapping[str, Any]) -> bytes:
 def record(line: Line, marker: Marker) -> dict[str, Any]:
     """The line as JSON-ready values. No text of the exchange is in it."""
     texts = {segment.where: segment for segment in line.texts}
-    marks = {marker.place(where): marker.mark(segment.text) for where, segment in texts.items()}
-    marks.update({marker.place(where): mark for where, mark in line.marks.items()})
+    marked, unmarked = newest({**texts, **line.marks})
+    marks = {
+        marker.place(where): text if isinstance(text, str) else marker.mark(text.text) for where, text in marked.items()
+    }
     shown: dict[str, Any] = {
         "id": line.id,
         "time": datetime.fromtimestamp(line.at, UTC).isoformat(timespec="milliseconds"),
@@ -193,25 +196,14 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "timings": {name: round(seconds, 6) for name, seconds in line.timings.items()},
         "text_marks": marks,
     }
+    if unmarked:
+        shown["text_marks_more"] = unmarked
     for side, verdict in line.verdicts.items():
-        public = verdict.public()
-        for entry, finding in zip(public["findings"], verdict.findings, strict=True):
+        public = verdict.public(marker.place)  # pointers hold names, and names may be somebody's words
+        for entry, finding in zip(public["findings"], verdict.findings, strict=False):
             segment = texts.get(finding.where)
             if segment is not None and finding.span is not None:
                 entry["mark"] = marker.mark(segment.text[finding.span[0] : finding.span[1]])
-        _hide_names(public, marker)
         public["coverage"]["beside"] = f"{line.dialect}.{side}"
         shown[side] = public
     return shown
-
-
-def _hide_names(public: dict[str, Any], marker: Marker) -> None:
-    """Pointers hold names, and names may be somebody's words."""
-    for key in ("findings", "edits", "failures"):
-        for entry in public[key]:
-            entry["where"] = marker.place(entry["where"])
-    coverage = public["coverage"]
-    coverage["scanned"] = {
-        names: [marker.place(where) for where in places] for names, places in coverage["scanned"].items()
-    }
-    coverage["skipped"] = {marker.place(where): reason for where, reason in coverage["skipped"].items()}

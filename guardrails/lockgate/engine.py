@@ -10,20 +10,24 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lockgate.coverage import Coverage
 from lockgate.decide import Results, RuleResult
 from lockgate.detectors.protocol import Detector, Doubt, OverloadError, PatternDetector
 from lockgate.detectors.scanner import Match, ScanError
 from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
 from lockgate.policy.plan import PlannedRule, SidePlan, Sweep, Use
-from lockgate.verdict import Action, Coverage, Failure, Finding, Reason
+from lockgate.verdict import Action, Failure, Finding, Reason
 from lockgate.windows import windows
 
 PIECE = 16_384
 """Characters that are scanned for patterns before others get a turn: some 0.1 ms."""
 
-NOT_ADMITTED = "no rule looks at this kind of text"
-STOPPED_EARLY = "skipped: already refused"
+NOT_ADMITTED = "unwatched: no rule looks at this kind of text"
+STOPPED_EARLY = "stopped: already refused"
+FAILED = "failed: the detectors gave no answer"
+SILENT: frozenset[Reason] = frozenset({"timeout", "crash", "overload"})
+"""Failures after which a detector has not looked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,7 @@ class Engine:
         for asked in dict.fromkeys(asked for row in sweep.asked for asked in row):
             if asked.kind not in self.pins and (active is None or asked.rule.id in active):
                 _fail(looked, asked.rule, asked.kind, reason, segment)
+                looked.coverage.drop((segment.where,), asked.kind, FAILED)
 
     def _swept(
         self,
@@ -183,6 +188,8 @@ class Engine:
         # One alone needs no task of its own, whose switches cost more than a cheap detector does.
         answers = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)
         for (use, rules, segments), answer in zip(jobs, answers, strict=True):
+            if isinstance(answer, str):
+                looked.coverage.drop((segment.where for segment in segments), use.kind, FAILED)
             placed = {segment.where: segment for segment in segments}
             for rule in rules:
                 if isinstance(answer, str):
@@ -357,13 +364,7 @@ def _refused(side: SidePlan, looked: Looked, active: frozenset[str] | None) -> b
 
 def _skip(slow: Mapping[int, tuple[Use, list[PlannedRule], list[Segment]]], looked: Looked) -> None:
     for use, _, segments in slow.values():
-        for segment in segments:
-            names = tuple(n for n in looked.coverage.scanned.get(segment.where, ()) if n != use.kind)
-            looked.coverage.scanned.pop(segment.where, None)
-            if names:
-                looked.coverage.scanned[segment.where] = names
-            else:
-                looked.coverage.skipped[segment.where] = STOPPED_EARLY
+        looked.coverage.drop((segment.where for segment in segments), use.kind, STOPPED_EARLY)
 
 
 _EMPTY = RuleResult()

@@ -141,6 +141,7 @@ def _side(plan: Plan, reading: Reading, verdict: Verdict, *, text: bool) -> Repo
     texts = {segment.where: segment for segment in reading.segments}
     return {
         "action": "unavailable" if verdict.unavailable else verdict.action.word,
+        "coverage": verdict.coverage.counts(),
         "texts": [_segment(segment, verdict, text=text) for segment in reading.segments],
         "skipped": {where: why for where, why in verdict.coverage.skipped.items() if where not in texts},
         "rules": [_outcome(rule, plan, reading, verdict) for rule in plan.side(verdict.side).rules]
@@ -261,7 +262,11 @@ def _why_not(rule: PlannedRule, reading: Reading, verdict: Verdict) -> str:
         return f"found something, and its condition is false: {condition}"
     skipped = verdict.coverage.skipped
     coded = [use.kind for use in rule.uses if not use.patterned]
-    if coded and any(skipped.get(where) == STOPPED_EARLY or _left_out(coded, where, verdict) for where in admitted):
+    if (
+        coded
+        and verdict.action is Action.REFUSE
+        and any(skipped.get(where) == STOPPED_EARLY or _left_out(coded, where, verdict) for where in admitted)
+    ):
         return "refused before it was asked"
     return "found nothing"
 

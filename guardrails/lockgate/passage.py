@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks, standing
-from lockgate.engine import NOT_ADMITTED, Engine, Looked
+from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import WHOLLY, Gate, Settled
 from lockgate.marks import Marker, encode, mark_of
@@ -284,7 +284,8 @@ class Stream:
                 mine = results.setdefault(rule, RuleResult())
                 mine.findings.extend(result.findings)
                 mine.failures.extend(result.failures)
-        if not any(gate.refused is not None or gate.failed_closed for gate in gates):
+        stopped = any(gate.refused is not None or gate.failed_closed for gate in gates)
+        if not stopped:
             await self._whole(gates, results)
         self._passage.engine.pin(self._side, [self._segments[gate.where] for gate in gates], Looked(results))
         verdict = decide(
@@ -293,15 +294,27 @@ class Stream:
         )  # fmt: skip
         passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
         for gate in gates:
-            look = self._side.look("assistant", self._segments[gate.where].kind)
-            if look is None:
-                verdict.coverage.skipped[gate.where] = NOT_ADMITTED
-            else:
-                verdict.coverage.scanned[gate.where] = look.names
+            self._cover(verdict, gate, stopped=stopped)
             if passes:
                 gate.release_held(verdict.edits)
         self.verdicts[choice] = verdict
         return verdict
+
+    def _cover(self, verdict: Verdict, gate: Gate, *, stopped: bool) -> None:
+        """Record what looked at a gate's text; `stopped`: before what judges whole texts was asked."""
+        segment = self._segments[gate.where]
+        look = self._side.look(segment.role, segment.kind)
+        names = look.among(self._settled.active) if look is not None else ()
+        if look is None or not names:
+            verdict.coverage.skipped[gate.where] = NOT_ADMITTED
+            return
+        verdict.coverage.scanned[gate.where] = names
+        for failure in verdict.failures:
+            if failure.where == gate.where and failure.reason in SILENT:
+                verdict.coverage.drop((gate.where,), failure.detector, FAILED)
+        if stopped:
+            for _, use in look.whole:
+                verdict.coverage.drop((gate.where,), use.kind, STOPPED_EARLY)
 
     def close(self) -> Verdict:
         """The stream is over: the answer's verdict, from those of its choices."""

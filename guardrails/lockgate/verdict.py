@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
 
+from lockgate.coverage import LISTED, Coverage
 from lockgate.exchange import Side
 
 
@@ -102,30 +104,6 @@ class RuleOutcome:
 
 
 @dataclass(slots=True)
-class Coverage:
-    """Which text was looked at by which detectors, and which was not and why. Keys are JSON pointers."""
-
-    scanned: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def unread(self) -> int:
-        """Places that no lens knows."""
-        return sum(reason.startswith("unread") for reason in self.skipped.values())
-
-    def merge(self, other: Coverage) -> None:
-        self.scanned.update(other.scanned)
-        self.skipped.update(other.skipped)
-
-    def public(self) -> dict[str, Any]:
-        """Grouped by the detectors that looked, since most texts are looked at by the same ones."""
-        groups: dict[str, list[str]] = {}
-        for where, detectors in self.scanned.items():
-            groups.setdefault(",".join(detectors), []).append(where)
-        return {"scanned": groups, "skipped": self.skipped}
-
-
-@dataclass(slots=True)
 class Verdict:
     """What is done with one side of an exchange, and why.
 
@@ -168,26 +146,34 @@ class Verdict:
             return rule
         return next((r.rule for r in self.rules if r.outcome == "failed"), "")
 
-    def public(self) -> dict[str, Any]:
-        """As JSON-ready values, without any text of the exchange."""
-        return {
+    def public(self, place: Callable[[str], str] = str) -> dict[str, Any]:
+        """As JSON-ready values, without any text of the exchange. `place` gives a pointer as it may be shown.
+
+        The first `LISTED` findings, edits and failures are listed. Where there are more, ``more`` counts them.
+        """
+        shown: dict[str, Any] = {
             "side": self.side,
             "action": self.action.word,
             "policy": self.policy,
             "policy_hash": self.policy_hash,
             "rules": [_rule(r) for r in self.rules],
-            "findings": [_finding(f) for f in self.findings],
-            "edits": [{"where": e.where, "span": list(e.span), "rule": e.rule} for e in self.edits],
+            "findings": [_finding(f, place) for f in self.findings[:LISTED]],
+            "edits": [{"where": place(e.where), "span": list(e.span), "rule": e.rule} for e in self.edits[:LISTED]],
             "flags": [f.public() for f in self.flags],
-            "failures": [
-                {"detector": f.detector, "reason": f.reason, "where": f.where, "rule": f.rule, "on_error": f.on_error}
-                for f in self.failures
-            ],
+            "failures": [_failure(f, place) for f in self.failures[:LISTED]],
             "failed_open": self.failed_open,
             "unverified": self.unverified,
             "models": list(self.models),
-            "coverage": self.coverage.public(),
+            "coverage": self.coverage.public(place),
         }
+        more = {
+            "findings": Counter(f"{f.rule}: {f.label}" for f in self.findings[LISTED:]),
+            "edits": Counter(e.rule for e in self.edits[LISTED:]),
+            "failures": Counter(f"{f.rule}: {f.reason}" for f in self.failures[LISTED:]),
+        }
+        if any(more.values()):
+            shown["more"] = {name: dict(counts) for name, counts in more.items() if counts}
+        return shown
 
 
 def _rule(outcome: RuleOutcome) -> dict[str, Any]:
@@ -201,18 +187,28 @@ def _rule(outcome: RuleOutcome) -> dict[str, Any]:
     return shown
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, place: Callable[[str], str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "detector": finding.detector,
         "label": finding.label,
         "score": finding.score,
-        "where": finding.where,
+        "where": place(finding.where),
         "span": list(finding.span) if finding.span else None,
         "rule": finding.rule,
     }
     if finding.choice is not None:
         shown["choice"] = finding.choice
     return shown
+
+
+def _failure(failure: Failure, place: Callable[[str], str]) -> dict[str, Any]:
+    return {
+        "detector": failure.detector,
+        "reason": failure.reason,
+        "where": place(failure.where),
+        "rule": failure.rule,
+        "on_error": failure.on_error,
+    }
 
 
 def strongest(actions: Sequence[Action]) -> Action:

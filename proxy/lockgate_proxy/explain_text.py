@@ -84,6 +84,7 @@ def _answer(side: Mapping[str, Any], pen: _Pen) -> Iterator[str]:
 
 
 def _body(side: Mapping[str, Any], pen: _Pen) -> Iterator[str]:
+    yield pen("  places: " + ", ".join(f"{count} {word}" for word, count in side["coverage"].items()), "dim")
     for text in side["texts"]:
         yield from _text(text, side, pen)
     for where, why in side["skipped"].items():

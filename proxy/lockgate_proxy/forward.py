@@ -96,6 +96,7 @@ async def _answer(visit: Visit, scope: Scope, answer: Answer) -> None:
         *answer_headers(answer.headers, length=length),
         (b"x-lockgate-id", visit.id.encode()),
         (b"x-lockgate-action", b"none"),
+        (b"x-lockgate-coverage", b"unguarded"),
     ]
     await visit.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if scope["method"] != "HEAD":

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from traceback import extract_tb
 from typing import Any
 
 from lockgate.audit import Audit, Line
+from lockgate.exchange import Side
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.metrics import Metrics
@@ -95,6 +96,8 @@ class Visit:
         ]
         if verdict is not None and verdict.rules and verdict.deciding:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
+        if self.passage is not None and self.passage.verdicts:
+            headers.append((b"x-lockgate-coverage", _coverage(self.passage.verdicts)))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
         if self.unverified:
@@ -131,6 +134,14 @@ class Visit:
 @lru_cache(64)
 def _policy(name: str, hash_: str) -> bytes:
     return f"{name}@{hash_}".encode("ascii", "replace")
+
+
+def _coverage(verdicts: Mapping[Side, Verdict]) -> bytes:
+    """What was looked at on each side that is known by now, in counts: a list of structured fields (RFC 9651)."""
+    sides = ((side, verdict.coverage.counts()) for side, verdict in verdicts.items())
+    return ", ".join(
+        ";".join([side, *(f"{word}={count}" for word, count in counts.items())]) for side, counts in sides
+    ).encode("ascii")
 
 
 def report(visit: Visit, error: Exception) -> None:

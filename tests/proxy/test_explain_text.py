@@ -73,7 +73,7 @@ def test_a_transcript() -> None:
             plan_of({"side": "prompt", "use": WORDS, "where": {"role": "tool"}}),
             Recorded(body("fine", odd=1)),
             [
-                "  /messages/0/content  user text, 4 characters; no rule looks at this kind of text",
+                "  /messages/0/content  user text, 4 characters; unwatched: no rule looks at this kind of text",
                 "  /odd  unread: unknown",
                 "  none looks at answers",
             ],

@@ -96,7 +96,7 @@ def test_every_text_of_a_delta(document: Any, said: list[tuple[str, str, str, st
         ),
         ({"choices": [{"delta": {}, "index": "1"}]}, {"/choices/0/index": "unread: unknown"}),
         ({"choices": [{"delta": {}, "logprobs": "x"}]}, {"/choices/0/logprobs": "unread: unknown"}),
-        ({"obfuscation": "xxxx", "choices": []}, {"/obfuscation": "padding of the upstream's"}),
+        ({"obfuscation": "xxxx", "choices": []}, {"/obfuscation": "padding: the upstream's"}),
     ],
 )
 def test_what_is_not_read_is_on_record(document: Any, skipped: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -122,6 +122,12 @@ class Look:
     whole: tuple[tuple[PlannedRule, Use], ...]
     holds: bool
     names: tuple[str, ...]
+
+    def among(self, active: Container[str]) -> tuple[str, ...]:
+        """The detectors of those rules that are in `active`."""
+        if all(rule.id in active for rule in self.rules):
+            return self.names
+        return tuple(sorted({use.kind for rule in self.rules if rule.id in active for use in rule.uses}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,11 +113,11 @@ ANSWER_KNOWN = frozenset(
     }
 )
 ANSWER_SKIPPED = {
-    "obfuscation": "padding of the upstream's",
-    "prompt_filter_results": "the upstream's own filter",
-    "moderation": "the upstream's own filter",
-    "content_filter_results": "the upstream's own filter",
-    "content_filter_offsets": "the upstream's own filter",
+    "obfuscation": "padding: the upstream's",
+    "prompt_filter_results": "filter: the upstream's own",
+    "moderation": "filter: the upstream's own",
+    "content_filter_results": "filter: the upstream's own",
+    "content_filter_offsets": "filter: the upstream's own",
     "token_ids": "tokens: not text",
 }
 """Members of an answer, a chunk or a choice that are known and not read, with the reason."""
