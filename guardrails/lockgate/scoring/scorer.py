@@ -127,13 +127,14 @@ class Scorer:
     async def judged(self, rows: Sequence[Row]) -> list[Judged | Bad]:
         """One for each row. A row on which something breaks is `Bad`, and no other for its sake."""
         try:
-            return list(await self._judge(rows))
+            return list(await self.judge(rows))
         except (BackendError, OverloadedError, OverloadError, ScanError) as error:
             if len(rows) == 1:
                 return [Bad(rows[0].line, rows[0].id, f"it could not be judged: {str(error) or type(error).__name__}")]
         return [one for row in rows for one in await self.judged([row])]
 
-    async def _judge(self, rows: Sequence[Row]) -> list[Judged]:
+    async def judge(self, rows: Sequence[Row]) -> list[Judged]:
+        """One for each row, or none at all: raises what breaks (BackendError, OverloadError, ScanError)."""
         texts = [{name: _Text(_segment(name, row.texts[name])) for name in FIELDS if name in row.texts} for row in rows]
         answers = [self._answer(row) for row in rows]
         alone: list[_Text] = []
