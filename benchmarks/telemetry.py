@@ -26,12 +26,13 @@ from lockgate.telemetry import names
 from lockgate.telemetry.metrics import Counter, Histogram, Metrics
 from lockgate.telemetry.spans import Tracing
 from lockgate.wire.chat import ChatLens
-from lockgate_proxy.chat import handle_chat
+from lockgate_proxy.handle import handle
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.visit import Context
 
 _PATH = "/v1/chat/completions"
+_CHAT = ChatLens()
 _ASKED, _SAID = texts.request(), texts.answer()
 _AGAIN = 400  # times in a round
 
@@ -107,7 +108,7 @@ async def exchange(context: Context) -> None:
     async def send(_: object) -> None:
         """Nobody listens."""
 
-    await handle_chat(context, scope, receive, send)
+    await handle(_CHAT, context, scope, receive, send)
 
 
 def contexts(policy: str, on: Tracing, off: Tracing) -> dict[str, Context]:
@@ -115,7 +116,7 @@ def contexts(policy: str, on: Tracing, off: Tracing) -> dict[str, Context]:
     plan = compile_policy(load_policy(policy))
 
     def made(traced: Tracing, metrics: Metrics | None) -> Context:
-        return Context(settings, plan, _Upstream(), ChatLens(), traced, metrics=metrics)
+        return Context(settings, plan, _Upstream(), traced, metrics=metrics)
 
     return {
         f"exchange, {policy}": made(Tracing(), None),

@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
-from lockgate.wire.chat import ChatLens
 from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, server_of
 from lockgate_proxy.callers import Callers, Keyring
@@ -52,7 +51,6 @@ def make_app(
         settings=settings,
         plan=plan,
         upstream=OwnCredentials(upstream, own) if own is not None else upstream,
-        lens=ChatLens(),
         tracing=instruments.tracing,
         audit=audit,
         metrics=instruments.metrics,

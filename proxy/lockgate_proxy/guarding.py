@@ -16,7 +16,6 @@ from lockgate.guard import PolicyLike, plan_for
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
-from lockgate.wire.chat import ChatLens
 from lockgate_proxy.forward import handle_unguarded
 from lockgate_proxy.inprocess import AsyncExchange, SyncExchange, rebuilt, scope_of
 from lockgate_proxy.routes import Handler, handler_for
@@ -78,7 +77,7 @@ class _Seam:
         settings = Settings.read(policy=plan.policy, upstream="http://localhost/v1", keepalive_comment=_NO_COMMENTS)
         # Each exchange puts its own upstream in.
         nowhere: Upstream = None  # type: ignore[assignment]
-        self.context = Context(settings, plan, nowhere, ChatLens(), Tracing(), caller=Caller(tags=tags))
+        self.context = Context(settings, plan, nowhere, Tracing(), caller=Caller(tags=tags))
 
     def handler(self, request: httpx2.Request) -> Handler | None:
         """None: what no lens reads, and the policy lets pass."""

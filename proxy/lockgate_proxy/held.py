@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
 
 from lockgate.gate import Gate
-from lockgate.wire.chat_stream import empty_choice, index_of
 from lockgate.wire.document import dump_string, parse
-from lockgate.wire.lens import Delta
+from lockgate.wire.lens import Delta, Dialect, choice_of
 from lockgate.wire.splice import splice
 from lockgate_proxy.sse import Event, rebuild
 
@@ -58,23 +56,18 @@ class Held:
         data = splice(self.event.data, values)
         self.event = Event(rebuild(self.event, data), data)
 
-    def strip(self, gone: Collection[int]) -> bool:
+    def strip(self, dialect: Dialect, gone: Collection[int]) -> bool:
         """Take choices out. False: nothing is left."""
         if self.unread:
             return not any(part.gate.choice in gone for part in self.parts)
         if not gone or self.event.data is None or self.event.done:
             return True
-        document = parse(self.event.data, lenient=True)
-        choices: Any = document.get("choices") if isinstance(document, dict) else None
-        choices = choices if isinstance(choices, list) else []
-        places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}
-        if not places:
-            return True
-        if len(places) == len(choices):
-            return False
+        empty = dialect.strip(parse(self.event.data, lenient=True), gone)
+        if not empty:
+            return empty is not None
         self.parts = [part for part in self.parts if part.gate.choice not in gone]
         self.ends = [choice for choice in self.ends if choice not in gone]
-        self.replace({f"/choices/{i}": empty_choice(index) for i, index in places.items()})
+        self.replace(empty)
         return True
 
     def leave(self) -> bytes:
@@ -87,7 +80,7 @@ class Held:
             text = gate.edited(part.text, part.start, part.end)
             if text is None:
                 continue
-            if not gate.where.startswith(f"/choices/{gate.choice}/logprobs"):
+            if not any(part.where.startswith(f"{pointer}/") for pointer in part.drop):
                 values[part.where] = dump_string(text)
             for pointer in part.drop:
                 values[pointer] = b"null"
@@ -117,5 +110,4 @@ def part_of(gate: Gate, delta: Delta) -> Part:
 
 def choices_of(pointers: Iterable[str]) -> set[int]:
     """The choices that pointers into an answer are about."""
-    parts = (pointer.split("/", 3) for pointer in pointers)
-    return {int(part[2]) for part in parts if len(part) > 2 and part[1] == "choices" and part[2].isdecimal()}
+    return {choice for choice in map(choice_of, pointers) if choice is not None}

@@ -26,14 +26,13 @@ from lockgate_proxy.headers import Headers, without
 if TYPE_CHECKING:
     from lockgate.exchange import Exchange
     from lockgate.policy.plan import Plan
+    from lockgate.wire.lens import Dialect
     from lockgate_proxy.admit import Scope
     from lockgate_proxy.sse import Event
     from lockgate_proxy.upstream import Take
     from lockgate_proxy.visit import Visit
 
-CHAT: Final = "chat"
 UNGUARDED: Final = "unguarded"
-_ROUTES = {CHAT: "/v1/chat/completions"}
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"})
 _LOST = frozenset({"client_gone", "cancelled"})
 _LAST_EVENTS = 4  # the finish, the usage and [DONE], and one to spare; and one more for each choice
@@ -68,27 +67,28 @@ def expect(metrics: Metrics, plan: Plan) -> None:
     metrics.expect(plan.policy, plan.hash, [(rule.id, rule.detectors, rule.on_error) for rule in rules.values()])
 
 
-def begin(visit: Visit, scope: Scope, route: str = UNGUARDED) -> Seen | None:
+def begin(visit: Visit, scope: Scope, dialect: Dialect | None = None) -> Seen | None:
     """The exchange begins. None where nobody wants to know."""
     context = visit.context
     if context.metrics is None and not context.tracing.on:
         return None
-    return Seen(visit, scope, route)
+    return Seen(visit, scope, dialect)
 
 
 class Seen:
     """One exchange, as telemetry sees it. `end` must follow, in the same task."""
 
     __slots__ = (
-        "_began_looking", "_call", "_called", "_choices", "_first_chunk", "_last", "_looked", "_method", "_opening",
+        "_began_looking", "_call", "_called", "_choices", "_dialect", "_first_chunk", "_last", "_looked", "_method", "_opening",
         "_peer", "_route", "_said", "_span", "_token",
     )  # fmt: skip
 
-    def __init__(self, visit: Visit, scope: Scope, route: str) -> None:
+    def __init__(self, visit: Visit, scope: Scope, dialect: Dialect | None) -> None:
         context = visit.context
         method = scope["method"]
         self._method = method if method in _METHODS else "_OTHER"
-        self._route = route
+        self._dialect = dialect
+        self._route = UNGUARDED if dialect is None else dialect.dialect
         self._peer = context.peer
         self._span: trace.Span | None = None
         self._call: trace.Span | None = None
@@ -105,7 +105,7 @@ class Seen:
             if (plan.policy, plan.hash) not in metrics.policies:  # a key's own
                 expect(metrics, plan)
         if context.tracing.on:
-            template = _ROUTES.get(route)
+            template = "" if dialect is None else f"/v1{dialect.path}"
             attributes = {names.METHOD: self._method, names.SCHEME: scope.get("scheme", "http"), names.ID: visit.id}
             if template:
                 attributes[names.ROUTE] = template
@@ -121,7 +121,7 @@ class Seen:
     def call(self, visit: Visit, headers: Headers, exchange: Exchange | None = None) -> Headers:
         """The upstream is asked: the headers to ask it with, which carry our trace where there is one.
 
-        `exchange` is the chat that it is asked for; without one it is some other path.
+        `exchange` is what it is asked for; without one it is a path that nobody reads.
         """
         self._called = time.perf_counter()
         if exchange is not None:
@@ -138,14 +138,15 @@ class Seen:
             names.PORT: self._peer.port,
         }
         name = self._verb
-        if exchange is None:
+        if exchange is None or self._dialect is None:
             attributes[names.METHOD] = self._method
         else:
+            operation = self._dialect.operation
             model = exchange.subject.model
             shown = tracing.models.learn(model)
-            name = "chat" if shown == OTHER else f"chat {shown}"
+            name = operation if shown == OTHER else f"{operation} {shown}"
             attributes |= {
-                names.OPERATION: "chat",
+                names.OPERATION: operation,
                 names.PROVIDER: self._peer.provider,
                 names.MODEL: bounded(model),
                 names.STREAM: exchange.stream,
@@ -231,12 +232,12 @@ class Seen:
             return
         if error == "429" or not (error in {"", "cancelled"} or error.startswith("4")):
             metrics.upstream_error(self._route, error)
-        if passage is not None:
+        if passage is not None and self._dialect is not None:
             model = passage.exchange.subject.model
             peer = self._peer
             answered = not error and visit.outcome in ("answered", "refused_answer")
             label = metrics.models.learn(model) if answered else metrics.models.known(model)
-            call: Labels = ("chat", peer.provider, label, peer.address, str(peer.port))
+            call: Labels = (self._dialect.operation, peer.provider, label, peer.address, str(peer.port))
             seconds = time.perf_counter() - self._called
             metrics.called(call, seconds, error=error, first_chunk=self._first_chunk, usage=usage)
 
@@ -277,9 +278,9 @@ class Seen:
         span.end()
 
     def _read(self, document: Mapping[str, Any]) -> None:
-        said = self._said
+        said, told = self._said, document if self._dialect is None else self._dialect.told(document)
         for key in ("id", "model", "usage"):
-            value = document.get(key)
+            value = told.get(key)
             if value is not None:
                 said[key] = value
         choices = document.get("choices")

@@ -18,13 +18,12 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
-from lockgate.wire.chat_stream import flag_chunk, refusal_chunk
 from lockgate.wire.document import parse
-from lockgate.wire.lens import Delta, EventReading, Lens
+from lockgate.wire.lens import Delta, Dialect, EventReading, choice_of
 from lockgate.wire.raw import unescaped
 from lockgate_proxy.held import Held, Part, Taken, choices_of, part_of
 from lockgate_proxy.ordinary import Spellings
-from lockgate_proxy.sse import DONE, Event, data_event
+from lockgate_proxy.sse import DONE, Event, own_event
 
 WITHHELD = "withheld: came after its choice had ended"
 MAX_WAITING = 16 * 1024 * 1024
@@ -46,7 +45,7 @@ class Release:
     def __init__(
         self,
         stream: Stream,
-        lens: Lens,
+        dialect: Dialect,
         *,
         choices: int,
         note: dict[str, Any],
@@ -54,7 +53,8 @@ class Release:
         limit: int = MAX_WAITING,
     ) -> None:
         self._stream = stream
-        self._lens = lens
+        self._dialect = dialect
+        self._voice = dialect.voice()
         self._choices = choices
         self._note = note
         self._prompt_flags = prompt_flags
@@ -65,7 +65,6 @@ class Release:
         self._spellings = Spellings()
         self._smooth = False  # nothing has ended or is about to: ordinary events go by
         self._pending: Taken | None = None
-        self._seen: dict[str, Any] = {}
         self._known: set[int] = set()
         self._ending: set[int] = set()
         self._ended: set[int] = set()
@@ -186,13 +185,13 @@ class Release:
         assert event.data is not None
         try:
             document = parse(event.data, lenient=True)
-            reading = self._lens.read_event(document)
+            reading = self._dialect.read_event(document)
         except WireError:
             document, reading = None, self._unreadable(event.data)
         if reading.skipped:
             self._stream.skip(reading.skipped, reading.unknown)
-        if document and not self._seen.get("id"):
-            self._seen = document
+        if document is not None:
+            self._voice.hear(document)
         return document, reading
 
     def _note_lines(self, event: Event) -> None:
@@ -282,13 +281,13 @@ class Release:
         self._ended.add(choice)
         self._refused.add(choice)
         self._ending.discard(choice)
-        self._queue = deque(held for held in self._queue if held.strip({choice}))
+        self._queue = deque(held for held in self._queue if held.strip(self._dialect, {choice}))
         self._size = sum(held.size for held in self._queue)
         note = {**self._note, "action": "refuse", "rules": verdict.applied}
         if flags := self._flags(verdict):
             note["flags"] = [flag.public() for flag in flags]
-        own = data_event(refusal_chunk(self._seen, choice, verdict.refused_choices.get(choice, ""), note))
-        return [*self._pop(), own]
+        own = self._voice.refuse(choice, verdict.refused_choices.get(choice, ""), note)
+        return [*self._pop(), *(own_event(*said) for said in own)]
 
     def _flag(self, choice: int, verdict: Verdict) -> None:
         """The flags of a choice that has ended stand right before the event that ends it."""
@@ -300,9 +299,10 @@ class Release:
             held.ends = [other for other in held.ends if other != choice]
         if flags := self._flags(verdict):
             note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
-            own = Held(Event(data_event(flag_chunk(self._seen, choice, flags, note)), None))
-            self._queue.insert(place, own)
-            self._size += own.size
+            for i, said in enumerate(self._voice.flags(choice, flags, note)):
+                own = Held(Event(own_event(*said), None))
+                self._queue.insert(place + i, own)
+                self._size += own.size
 
     def _flags(self, verdict: Verdict) -> list[Flag]:
         flags = [*self._prompt_flags, *verdict.flags]
@@ -318,11 +318,11 @@ class Release:
         return more
 
     def _close(self) -> list[bytes]:
-        """Where a refusal has left nobody to speak: [DONE]."""
+        """Where a refusal has left nobody to speak: the end."""
         if self._done or len(self._ended) < max(self._choices, len(self._known)):
             return []
         self.finished = True
-        return [*self._pop(), DONE]
+        return [*self._pop(), DONE] if self._dialect.done else self._pop()
 
     # Letting out.
 
@@ -338,7 +338,7 @@ class Release:
     def _may_stay(self, taken: Taken) -> bool:
         """Take out of an event what may not leave. False: nothing of it is left."""
         unknown = taken.unknown
-        if unknown and self._stream.unknown_refused and not all(where.startswith("/choices/") for where in unknown):
+        if unknown and self._stream.unknown_refused and not all(choice_of(where) is not None for where in unknown):
             return False
         held = taken.held
         held.ends = [choice for choice in held.ends if choice not in self._ended]
@@ -346,7 +346,7 @@ class Release:
             return False
         if taken.late_error:
             held.replace({"/error": _NO_WORDS})
-        return held.strip(self._refused | taken.late)
+        return held.strip(self._dialect, self._refused | taken.late)
 
     def _pop(self) -> list[bytes]:
         out: list[bytes] = []

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from lockgate.ids import new_id
+from lockgate.wire.chat import ChatLens
+from lockgate.wire.lens import Dialect
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import Receive, Scope, Send
-from lockgate_proxy.chat import handle_chat
 from lockgate_proxy.forward import handle_unguarded
+from lockgate_proxy.handle import handle
 from lockgate_proxy.paths import meaning
 from lockgate_proxy.visit import Context, Visit, remember
 
-CHAT = b"/v1/chat/completions"
-_CHAT_ENDING = b"/chat/completions"
-
 Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
+
+DIALECTS: dict[str, Dialect] = {
+    "/chat/completions": ChatLens(),
+}
+"""How a guarded path ends, whatever prefix or deployment stands before it → its dialect. The longest that fits is meant."""
+
+_HANDLERS: dict[bytes, Handler] = {
+    ending.encode(): partial(handle, dialect)
+    for ending, dialect in sorted(DIALECTS.items(), key=lambda entry: -len(entry[0]))
+}
+_USUAL = {b"/v1" + ending: handler for ending, handler in _HANDLERS.items()}
 
 
 def handler_for(scope: Scope) -> Handler:
@@ -23,13 +34,15 @@ def handler_for(scope: Scope) -> Handler:
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     if scope["method"] != "POST":
         return handle_unguarded
-    if raw == CHAT:
-        return handle_chat
+    usual = _USUAL.get(raw)
+    if usual is not None:
+        return usual
     plain = meaning(raw)
-    if not plain.endswith(_CHAT_ENDING):
-        return handle_unguarded
-    # Deployments and other prefixes are chat as well; an unusual spelling of it is nobody's honest path.
-    return handle_chat if raw.endswith(_CHAT_ENDING) and plain == raw.lower() else refuse_spelling
+    for ending, handler in _HANDLERS.items():
+        if plain.endswith(ending):
+            # An unusual spelling of a guarded path is nobody's honest one.
+            return handler if raw.endswith(ending) and plain == raw.lower() else refuse_spelling
+    return handle_unguarded
 
 
 async def refuse_spelling(context: Context, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG001 - a handler

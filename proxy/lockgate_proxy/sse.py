@@ -211,6 +211,11 @@ def data_event(data: bytes) -> bytes:
     return _data_lines(data, b"\n") + b"\n"
 
 
+def own_event(name: str, data: bytes) -> bytes:
+    """A new event that carries `data`, under a name if there is one."""
+    return (b"event: %b\n" % name.encode() if name else b"") + data_event(data)
+
+
 def rebuild(event: Event, data: bytes) -> bytes:
     """The same event with other data.
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from lockgate.errors import WireError
 from lockgate.verdict import Verdict
-from lockgate.wire.chat_stream import refusal_chunk, start_chunk
-from lockgate.wire.lens import RequestReading
+from lockgate.wire.lens import Dialect
 from lockgate_proxy import problems
 from lockgate_proxy.bodies import StreamDecoder, is_identity
 from lockgate_proxy.headers import Headers, answer_headers, value_of, without
 from lockgate_proxy.release import Release
-from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, data_event
+from lockgate_proxy.sse import COMMENT, DONE, Event, Splitter, own_event
 from lockgate_proxy.upstream import Answer, Take, UpstreamError
 from lockgate_proxy.visit import Visit, account, report
 
@@ -68,14 +66,14 @@ class _Writer:
             self._task = None
 
 
-async def answer_stream(visit: Visit, answer: Answer, prompt: Verdict) -> None:
+async def answer_stream(visit: Visit, dialect: Dialect, answer: Answer, prompt: Verdict) -> None:
     """Pass the stream on as the policy lets it through. `x-lockgate-*` headers carry the prompt's verdict."""
     assert visit.passage is not None
     context = visit.context
     stream = visit.passage.stream()
     release = Release(
         stream,
-        context.lens,
+        dialect,
         choices=visit.passage.exchange.choices,
         note=visit.note(prompt),
         prompt_flags=list(prompt.flags),
@@ -218,13 +216,12 @@ class _Reader:
         return parts
 
 
-async def synthetic_stream(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
+async def synthetic_stream(visit: Visit, dialect: Dialect, verdict: Verdict) -> None:
     """A refused prompt in the shape of a stream, where the policy says `status: 200`."""
-    seen = {"id": f"chatcmpl-{visit.id}", "created": int(time.time()), "model": reading.subject.model}
-    parts: list[bytes] = []
-    for choice in range(min(reading.choices, 128)):
-        parts.append(data_event(start_chunk(seen, choice)))
-        parts.append(data_event(refusal_chunk(seen, choice, verdict.message, visit.note(verdict))))
-    parts.append(DONE)
+    assert visit.passage is not None
+    said = dialect.refusal_stream(visit.passage.exchange, verdict.message, visit.note(verdict))
+    parts = [own_event(*each) for each in said]
+    if dialect.done:
+        parts.append(DONE)
     headers: Headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-cache")]
     await visit.respond(200, [*headers, *visit.own_headers(verdict)], b"".join(parts))

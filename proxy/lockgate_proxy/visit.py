@@ -16,7 +16,6 @@ from lockgate.policy.plan import Plan
 from lockgate.telemetry.metrics import Metrics
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
-from lockgate.wire.lens import Lens
 from lockgate_proxy.admit import Send, Server
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.observe import Peer, Seen
@@ -43,7 +42,6 @@ class Context:
     settings: Settings
     plan: Plan
     upstream: Upstream
-    lens: Lens
     tracing: Tracing
     audit: Audit | None = None
     metrics: Metrics | None = None

@@ -10,6 +10,7 @@ from lockgate_proxy.sse import Splitter
 from saying import DONE, choice, chunk, patterns, plan_of, rule, text
 
 PLAN = plan_of(rule("k", patterns(KEY=r"sk-[a-z0-9]{8}"), {"rewrite": "redact"}))
+CHAT = ChatLens()
 
 
 def held(raw: bytes) -> Held:
@@ -17,7 +18,7 @@ def held(raw: bytes) -> Held:
     assert event.data is not None
     one = Held(event)
     stream = Passage(PLAN, Exchange("x", "chat")).stream()
-    for delta in ChatLens().read_event(json.loads(event.data)).deltas:
+    for delta in CHAT.read_event(json.loads(event.data)).deltas:
         stream.feed(delta.choice, delta.channel, delta.kind, delta.text)
         one.parts.append(part_of(stream.gate(delta.channel), delta))
     return one
@@ -30,25 +31,25 @@ def test_it_leaves_as_it_came_or_edited() -> None:
 
 def test_a_choice_is_taken_out() -> None:
     both = held(chunk(choice({"content": "a"}), choice({"content": "b"}, 1)))
-    assert both.strip({1})
+    assert both.strip(CHAT, {1})
     assert [part.text for part in both.parts] == ["a"]
     assert json.loads(both.leave()[6:]) == json.loads(chunk(choice({"content": "a"}), choice({}, 1))[6:])
-    assert not both.strip({0, 1})
+    assert not both.strip(CHAT, {0, 1})
 
 
 def test_what_has_no_choices_stays() -> None:
-    assert held(chunk()).strip({0})
+    assert held(chunk()).strip(CHAT, {0})
     [done] = Splitter().feed(DONE)
-    assert Held(done).strip({0})
+    assert Held(done).strip(CHAT, {0})
     [comment] = Splitter().feed(b": x\n\n")
-    assert Held(comment).strip({0})
+    assert Held(comment).strip(CHAT, {0})
 
 
 def test_an_event_that_is_no_json_goes_with_its_choice() -> None:
     one = held(text("a"))
     one.unread = True
-    assert one.strip({1})
-    assert not one.strip({0})
+    assert one.strip(CHAT, {1})
+    assert not one.strip(CHAT, {0})
 
 
 def test_choices_of_pointers() -> None:

@@ -12,7 +12,6 @@ import httpx2
 import pytest
 
 from lockgate.telemetry.spans import Tracing
-from lockgate.wire.chat import ChatLens
 from lockgate_proxy.admit import Receive, Scope, Send, read_body
 from lockgate_proxy.inprocess import AsyncExchange, SyncExchange, scope_of
 from lockgate_proxy.routes import Handler
@@ -28,7 +27,6 @@ CONTEXT = Context(
     Settings.read(policy="p", upstream="http://localhost/v1"),
     plan_of(rule("stop", words("plugh"), "refuse")),
     NOWHERE,
-    ChatLens(),
     Tracing(),
 )
 START = {"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"1")]}

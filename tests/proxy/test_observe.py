@@ -21,6 +21,7 @@ from lockgate.policy.plan import Plan
 from lockgate.telemetry import names
 from lockgate.telemetry.metrics import Labels, Metrics
 from lockgate.telemetry.names import Instrument
+from lockgate.wire.chat import ChatLens
 from lockgate_proxy.observe import Peer, begin
 from lockgate_proxy.visit import Visit
 from proxied import CHAT, Proxy, proxied, request
@@ -341,7 +342,7 @@ async def test_what_goes_by_the_short_way_is_seen() -> None:
 
     async with observed(PLAN, FINE) as seen:
         visit = Visit(seen.proxy.context, send, "01ID", CHAT)
-        visit.seen = mine = begin(visit, {"method": "POST", "headers": []}, "chat")
+        visit.seen = mine = begin(visit, {"method": "POST", "headers": []}, ChatLens())
         assert mine is not None
         exchange = Exchange(id="01ID", dialect="chat", subject=Subject("m"), stream=True)
         visit.passage = Passage(PLAN, exchange)

@@ -13,7 +13,6 @@ from lockgate.audit import Audit
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Action, Failure, RuleOutcome, Verdict
-from lockgate.wire.chat import ChatLens
 from lockgate_proxy.settings import Settings
 from lockgate_proxy.visit import Context, Visit
 from playbook import Lockstep
@@ -44,7 +43,7 @@ async def lines(tmp_path: Path, script: Script, *asks: Any, plan: Plan = PLAN, k
 
 def visit_of(plan: Plan = PLAN) -> Visit:
     settings = Settings.read(policy="test", upstream="http://u/v1")
-    context = Context(settings, plan, Lockstep(), ChatLens(), Tracing())
+    context = Context(settings, plan, Lockstep(), Tracing())
 
     async def send(_: Any) -> None:
         """Nobody listens."""

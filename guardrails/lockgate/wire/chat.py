@@ -6,11 +6,13 @@ and SGLang send them. What is not named here is recorded as ``unread: unknown``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from lockgate.errors import WireError
-from lockgate.exchange import Kind, Reading, Role, Segment, Subject
+from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Subject
+from lockgate.verdict import Edit
 from lockgate.wire import chat_stream
 from lockgate.wire.chat_fields import (
     ANSWER_KNOWN,
@@ -27,16 +29,23 @@ from lockgate.wire.chat_fields import (
     ROLES,
     SETTINGS,
 )
-from lockgate.wire.lens import EventReading, RequestReading
+from lockgate.wire.edit import choices_in, dependants, refuse_choices
+from lockgate.wire.lens import Dialect, EventReading, Note, RequestReading, Said
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_strings, read_tool
 
+MOST_CHOICES = 128
+"""Choices that an answer of ours has at most."""
 
-class ChatLens:
-    """The lens of `/chat/completions`. Streams are in `chat_stream.py`."""
+
+class ChatLens(Dialect):
+    """The dialect of `/chat/completions`. Streams are in `chat_stream.py`, edits and refusals in `edit.py`."""
 
     dialect = "chat"
+    operation = "chat"
+    path = "/chat/completions"
+    done = True
 
     def read_request(self, document: Any) -> RequestReading:
         """Raises WireError where the document can't be a chat request."""
@@ -84,6 +93,43 @@ class ChatLens:
     def read_event(self, document: Any) -> EventReading:
         """Read one event of a stream. Raises WireError where it can't be one."""
         return chat_stream.read_event(document)
+
+    def choices(self, document: Any) -> int:
+        return len(choices_in(document))
+
+    def refuse(self, body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:
+        return refuse_choices(body, document, refused)
+
+    def dependants(self, document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes | None]:
+        return dependants(document, where, edits)
+
+    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any]:
+        said = {"role": "assistant", "content": None, "refusal": message}
+        return {
+            "id": f"chatcmpl-{exchange.id}",
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": exchange.subject.model,
+            "choices": [
+                {"index": i, "message": said, "logprobs": None, "finish_reason": "content_filter"}
+                for i in range(min(exchange.choices, MOST_CHOICES))
+            ],
+            "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        }
+
+    def voice(self) -> chat_stream.ChatVoice:
+        return chat_stream.ChatVoice()
+
+    def strip(self, document: Any, gone: Collection[int]) -> dict[str, bytes] | None:
+        return chat_stream.strip(document, gone, chat_stream.empty_choice)
+
+    def refusal_stream(self, exchange: Exchange, message: str, note: Note) -> list[Said]:
+        seen = {"id": f"chatcmpl-{exchange.id}", "created": int(time.time()), "model": exchange.subject.model}
+        said: list[Said] = []
+        for choice in range(min(exchange.choices, MOST_CHOICES)):
+            said.append(("", chat_stream.start_chunk(seen, choice)))
+            said.append(("", chat_stream.refusal_chunk(seen, choice, message, note)))
+        return said
 
 
 def _flag(document: dict[str, Any], key: str) -> bool:

@@ -6,14 +6,15 @@ A delta's channel is the pointer at which the same text stands in the plain answ
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
 from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, API_WORD, CHUNK_CHOICE_KNOWN
-from lockgate.wire.lens import Delta, EventReading
+from lockgate.wire.edit import choices_in
+from lockgate.wire.lens import Delta, EventReading, Said, Voice
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_strings
@@ -246,6 +247,32 @@ def refusal_chunk(seen: dict[str, Any], choice: int, message: str, note: dict[st
     """The end of a refused choice: `content_filter`, and why, in `refusal`."""
     delta = {"refusal": message} if message else {}
     return _chunk(seen, {"index": choice, "delta": delta, "finish_reason": "content_filter"}, {"lockgate": note})
+
+
+class ChatVoice(Voice):
+    """What the guard says in a chat's stream, as of the stream's own id, time and model."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, Any] = {}
+
+    def hear(self, document: Any) -> None:
+        if document and not self._seen.get("id"):
+            self._seen = document
+
+    def flags(self, choice: int, flags: Sequence[Flag], note: dict[str, Any]) -> list[Said]:
+        return [("", flag_chunk(self._seen, choice, flags, note))]
+
+    def refuse(self, choice: int, message: str, note: dict[str, Any]) -> list[Said]:
+        return [("", refusal_chunk(self._seen, choice, message, note))]
+
+
+def strip(document: Any, gone: Collection[int], empty: Callable[[int], bytes]) -> dict[str, bytes] | None:
+    """Nothing of some choices is left in an event that has `choices`: see `Dialect.strip`."""
+    choices = choices_in(document)
+    places = {i: index_of(c, i) for i, c in enumerate(choices) if index_of(c, i) in gone}
+    if places and len(places) == len(choices):
+        return None
+    return {f"/choices/{i}": empty(index) for i, index in places.items()}
 
 
 def empty_choice(choice: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lockgate.act import apply
@@ -21,16 +21,22 @@ def _by_place(edits: Sequence[Edit]) -> dict[str, list[Edit]]:
     return places
 
 
-def edit_document(body: bytes, document: Any, edits: Sequence[Edit]) -> bytes:
+Follow = Callable[[Any, str, Sequence[Edit]], dict[str, bytes | None]]
+"""A document, the pointer of an edited text of it, and its edits → what depends on it: pointer → its new JSON; None for
+an item of an array that goes."""
+
+
+def edit_document(body: bytes, document: Any, edits: Sequence[Edit], follow: Follow | None = None) -> bytes:
     """`body` with the edits applied to its strings, and with what depends on them: log probabilities and token ids of
     an edited choice become null, offsets of its annotations follow; an annotation of what was edited goes."""
+    follow = follow or dependants
     values: dict[str, bytes] = {}
     gone: dict[str, list[str]] = {}
     for where, mine in _by_place(edits).items():
         value = get(document, where)
         if isinstance(value, str):
             values[where] = dump_string(apply(value, mine))
-            for pointer, new in dependants(document, where, mine).items():
+            for pointer, new in follow(document, where, mine).items():
                 if new is not None:
                     values[pointer] = new
                 else:
@@ -82,6 +88,12 @@ def moved_note(where: str, note: Any, edits: Sequence[Edit]) -> dict[str, bytes 
             values[f"{where}/{escape(kind)}/start_index"] = str(place[0]).encode()
             values[f"{where}/{escape(kind)}/end_index"] = str(place[1]).encode()
     return values
+
+
+def choices_in(document: Any) -> list[Any]:
+    """The choices of an answer or an event; none, where it has none."""
+    choices = document.get("choices") if isinstance(document, dict) else None
+    return choices if isinstance(choices, list) else []
 
 
 def refuse_choices(body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:

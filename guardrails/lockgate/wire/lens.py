@@ -1,11 +1,20 @@
-"""What a lens is: one API's knowledge of where its texts stand. No policy, no sockets."""
+"""What a lens is: one API's knowledge of where its texts stand; and a dialect, which also knows how the guard speaks in
+that API. No policy, no sockets."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lockgate.exchange import Kind, Reading, Subject
+from lockgate.exchange import Exchange, Kind, Reading, Subject
+from lockgate.verdict import Edit, Flag
+
+Note = dict[str, Any]
+"""The `lockgate` object of an answer or an event."""
+
+Said = tuple[str, bytes]
+"""An event of the guard's own: its name ("" where the API's events have none) and its data, a JSON text."""
 
 
 @dataclass(slots=True)
@@ -56,3 +65,93 @@ class Lens(Protocol):
     def read_answer(self, document: Any) -> Reading: ...
 
     def read_event(self, document: Any) -> EventReading: ...
+
+
+class Voice(Protocol):
+    """What the guard itself says in one streamed answer. It hears what the upstream says, to sound like it."""
+
+    def hear(self, document: Any) -> None:
+        """An event that was read. Not told of ordinary ones, which differ from one before in their text alone."""
+
+    def flags(self, choice: int, flags: Sequence[Flag], note: Note) -> list[Said]:
+        """The flags of a choice, said before the event with which it ends."""
+        ...
+
+    def refuse(self, choice: int, message: str, note: Note) -> list[Said]:
+        """The end of a refused choice. `message` may be empty."""
+        ...
+
+
+class Dialect(Lens, Protocol):
+    """One API that is guarded: its lens, and how an answer of it is refused, made up and edited.
+
+    A choice is what can be refused by itself: one of `n`, a list's item, or all there is. Of the methods, those that
+    have a body suit most APIs.
+    """
+
+    operation: str
+    """What the API does, as the GenAI conventions name it: `gen_ai.operation.name`."""
+    path: str
+    """Below the base URL, for telemetry: ``/chat/completions``."""
+    done: bool
+    """Whether its streams end with ``[DONE]``."""
+
+    # A request.
+
+    def param(self, where: str) -> str | None:
+        """What a client can drop of a request that was refused for what stands at `where`; None: nothing of it."""
+        return param_of(where)
+
+    # A plain answer.
+
+    def choices(self, document: Any) -> int:
+        """How many choices an answer has that can be refused."""
+        ...
+
+    def refuse(self, body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:
+        """`body` with each refused choice (by its position) replaced by a refusal with its message."""
+        ...
+
+    def dependants(self, document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes | None]:  # noqa: ARG002
+        """What depends on an edited text: pointer → its new JSON."""
+        return {}
+
+    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any]:
+        """An answer that never was: a refusal in the shape of one. Its `lockgate` object is added to it."""
+        ...
+
+    # A streamed one.
+
+    def voice(self) -> Voice:
+        """What the guard says in one stream."""
+        ...
+
+    def strip(self, document: Any, gone: Collection[int]) -> dict[str, bytes] | None:
+        """What to put where into an event, so that nothing of those choices is left. Empty: it has nothing of them;
+        None: it has nothing else."""
+        ...
+
+    def refusal_stream(self, exchange: Exchange, message: str, note: Note) -> list[Said]:
+        """A stream that never was: a refusal in the shape of one, without its ``[DONE]``."""
+        ...
+
+    # What telemetry reads.
+
+    def told(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The object of an answer or an event that has `id`, `model` and `usage`."""
+        return document
+
+
+def param_of(where: str) -> str | None:
+    """`/messages/2/content/0/text` → `messages[2]`: what a client can drop. None where nothing is named."""
+    parts = where.split("/")
+    if len(parts) >= 3 and parts[2].isdecimal():
+        return f"{parts[1]}[{parts[2]}]"
+    return parts[1] if len(parts) >= 2 else None
+
+
+def choice_of(where: str) -> int | None:
+    """The choice that a pointer into an answer is about: ``/choices/1/…`` or, in a list of answers, ``/data/1/…``. None
+    if it is about none."""
+    parts = where.split("/", 3)
+    return int(parts[2]) if len(parts) > 2 and parts[1] in ("choices", "data") and parts[2].isdecimal() else None

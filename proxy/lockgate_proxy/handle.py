@@ -1,4 +1,4 @@
-"""One chat exchange, from the door to the answer: admit, read, look, decide, act, forward, and back."""
+"""One exchange, in whatever API, from the door to the answer: admit, read, look, decide, act, forward, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lockgate.telemetry.names import ADMIT, ANSWER, PROMPT
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
-from lockgate.wire.lens import RequestReading
+from lockgate.wire.lens import Dialect, RequestReading
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
 from lockgate_proxy.forward import BODILESS
@@ -28,13 +28,13 @@ _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
 """What a stream may be called by an upstream that does not know better: clients read it all the same."""
 
 
-async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
-    """Guard one chat exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
+async def handle(dialect: Dialect, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
+    """Guard one exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
     visit = Visit(context, send, new_id(), scope["path"], server=server_of(scope))
     begin = time.perf_counter()
-    visit.seen = observe.begin(visit, scope, observe.CHAT)
+    visit.seen = observe.begin(visit, scope, dialect)
     try:
-        await _exchange(visit, scope, receive)
+        await _exchange(visit, dialect, scope, receive)
     except WireError as error:
         visit.outcome = "invalid"
         await visit.refuse(problems.from_wire(error))
@@ -54,14 +54,14 @@ async def handle_chat(context: Context, scope: Scope, receive: Receive, send: Se
         remember(visit)
 
 
-async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
+async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Receive) -> None:
     context = visit.context
     raw_headers: Headers = scope["headers"]
     with context.tracing.span(ADMIT):
         body = await read_body(receive, raw_headers, context.settings.max_body)
         document = parse(body.plain)
-        reading = context.lens.read_request(document)
-    exchange = _exchange_of(visit, reading)
+        reading = dialect.read_request(document)
+    exchange = _exchange_of(visit, dialect, reading)
     marker = context.audit.marker if context.audit is not None else None
     passage = visit.passage = Passage(context.plan, exchange, marker=marker)
     with context.tracing.span(PROMPT) as span:
@@ -71,7 +71,7 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
     account(visit, verdict)
     if verdict.action is Action.REFUSE:
         visit.outcome = "refused_prompt"
-        await _refused(visit, reading, verdict)
+        await _refused(visit, dialect, verdict)
         return
     if verdict.unavailable:
         visit.outcome = "unavailable"
@@ -80,23 +80,25 @@ async def _exchange(visit: Visit, scope: Scope, receive: Receive) -> None:
         return
     sent, headers = body.raw, request_headers(raw_headers, identity=True)
     if verdict.edits:
-        sent = edit_document(body.plain, document, verdict.edits)
+        sent = edit_document(body.plain, document, verdict.edits, dialect.dependants)
         headers = without(headers, BODY_DEPENDENT)
-    await _forward(visit, scope, headers, sent, verdict)
+    await _forward(visit, dialect, scope, headers, sent, verdict)
 
 
-def _exchange_of(visit: Visit, reading: RequestReading) -> Exchange:
+def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading) -> Exchange:
     subject, caller = reading.subject, visit.context.caller
     return Exchange(
         id=visit.id,
-        dialect=visit.context.lens.dialect,
+        dialect=dialect.dialect,
         subject=Subject(subject.model, subject.user, caller.tags, caller.tenant),
         stream=reading.stream,
         choices=reading.choices,
     )
 
 
-async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, verdict: Verdict) -> None:
+async def _forward(
+    visit: Visit, dialect: Dialect, scope: Scope, headers: Headers, body: bytes, verdict: Verdict
+) -> None:
     context = visit.context
     assert visit.passage is not None
     raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
@@ -114,28 +116,20 @@ async def _forward(visit: Visit, scope: Scope, headers: Headers, body: bytes, ve
                 kind in _NAMELESS and visit.passage.exchange.stream and answer.status < 300
             )
             if streams and answer.status not in BODILESS:
-                await answer_stream(visit, answer, verdict)
+                await answer_stream(visit, dialect, answer, verdict)
             else:
-                await answer_plain(visit, answer, verdict)
+                await answer_plain(visit, dialect, answer, verdict)
             if "completion" in visit.passage.verdicts:
                 context.tracing.describe(span, visit.passage.verdicts["completion"])
     finally:
         answer.close()
 
 
-async def _refused(visit: Visit, reading: RequestReading, verdict: Verdict) -> None:
+async def _refused(visit: Visit, dialect: Dialect, verdict: Verdict) -> None:
     """A refused prompt: an error that names the message, or an answer that refuses, as the policy says."""
     if verdict.status == 400:
-        await visit.refuse(problems.refused_prompt(verdict, message_param(verdict.where), visit.id), verdict)
-    elif reading.stream:
-        await synthetic_stream(visit, reading, verdict)
+        await visit.refuse(problems.refused_prompt(verdict, dialect.param(verdict.where), visit.id), verdict)
+    elif visit.passage is not None and visit.passage.exchange.stream:
+        await synthetic_stream(visit, dialect, verdict)
     else:
-        await synthetic_answer(visit, verdict)
-
-
-def message_param(where: str) -> str | None:
-    """`/messages/2/content/0/text` → `messages[2]`: what a client can drop. None where nothing is named."""
-    parts = where.split("/")
-    if len(parts) >= 3 and parts[2].isdecimal():
-        return f"{parts[1]}[{parts[2]}]"
-    return parts[1] if len(parts) >= 2 else None
+        await synthetic_answer(visit, dialect, verdict)

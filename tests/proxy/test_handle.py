@@ -1,4 +1,4 @@
-"""A chat exchange over real sockets: what leaves as it came, and what of the headers travels."""
+"""An exchange over real sockets: what leaves as it came, and what of the headers travels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import zlib
 import pytest
 
 from fakes import LAST_CHUNK, chat_answer, chunk, head, http, json_answer, replying
-from lockgate_proxy.chat import message_param
 from proxied import CHAT, proxied, request
 from saying import DONE, finish, patterns, plan_of, rule, text
 
@@ -212,11 +211,3 @@ class TestRewrittenPrompt:
             reply = await proxy.chat("sk-abcd1234")
         assert reply.json["lockgate"]["flags"] == [{"name": "notice", "text": "A key.", "rule": "keys"}]
         assert {**reply.json, "lockgate": None} == {**chat_answer("hi"), "lockgate": None}
-
-
-def test_the_param_names_what_can_be_dropped() -> None:
-    assert message_param("/messages/2/content/0/text") == "messages[2]"
-    assert message_param("/tools/1/function/description") == "tools[1]"
-    assert message_param("/response_format/json_schema") == "response_format"
-    assert message_param("/metadata/x") == "metadata"
-    assert message_param("") is None
