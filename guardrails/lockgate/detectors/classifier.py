@@ -2,7 +2,7 @@
 
 Texts are read in units (`units.py`): of a text that is there whole, as few as show every sentence with company; of an
 answer, which may be a stream, one for each sentence, with what stands before it. Heads for which one sentence is enough
-also read each sentence alone. All detectors of a process share a model, and a unit that several ask about is read once.
+also read each sentence alone. What a unit says in code, in a cipher or out of sight is read too (`decoded.py`). All detectors of a process share a model, and a unit that several ask about is read once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from lockgate.detectors.decoded import readings
 from lockgate.detectors.language import language_of
 from lockgate.detectors.model import MODELS, TEXT, Model
 from lockgate.detectors.protocol import SENTENCE, Doubt, OverloadError
@@ -21,6 +22,7 @@ from lockgate.exchange import Exchange, Segment
 from lockgate.normalise import seen
 from lockgate.policy.nearest import suggest
 from lockgate.verdict import Finding
+from lockgate.windows import windows
 
 if TYPE_CHECKING:
     from lockgate_models.classifier import TextScores
@@ -59,11 +61,12 @@ class ClassifierConfig(BaseModel):
 
 
 class Read(NamedTuple):
-    """A unit of a text, what the model says of it, and of its sentences alone."""
+    """A unit of a text, what the model says of it, of its sentences alone, and of what it says in another form."""
 
     unit: Unit
     scores: TextScores
     alone: Sequence[tuple[Unit, TextScores]]
+    decoded: Sequence[TextScores] = ()
 
 
 class Height(NamedTuple):
@@ -98,7 +101,7 @@ class ClassifierDetector:
         texts = [whole_of(segment) for segment in segments]
         asked = [(text, units_of(segment)) for text, segment in zip(texts, segments, strict=True)]
         before = asked_for(exchange) if self._model.manifest.form == "pair" else None
-        read = await read_units(self._model, asked, exchange.id, alone=self._alone, before=before)
+        read = await read_units(self._model, asked, exchange.id, alone=self._alone, before=before, decode=True)
         found: list[Finding | Doubt] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             shift = len(segment.before or "")
@@ -118,15 +121,19 @@ class ClassifierDetector:
 
 
 def heights(read: Read, labels: Iterable[str], rests: Mapping[str, str]) -> Iterator[Height]:
-    """How high each label is: of the whole unit, or of the sentence that says more than it."""
+    """How high each label is: of the whole unit, of what it says in another form, or of the sentence that says more than
+    it."""
     for label in labels:
-        score, place = read.scores.labels[label], read.unit
+        whole = (
+            max((read.scores, *read.decoded), key=lambda scores: scores.labels[label]) if read.decoded else read.scores
+        )
+        score, place = whole.labels[label], read.unit
         if label.partition(".")[0] in ALONE:
             for sentence, scores in read.alone:
                 if scores.labels[label] > score:
                     score, place = scores.labels[label], sentence
         rest = rests.get(label)
-        yield Height(label, score, place, rest is not None and read.scores.labels[rest] > score)
+        yield Height(label, score, place, rest is not None and whole.labels[rest] > score)
 
 
 def unknown_language(text: str, known: Collection[str]) -> str | None:
@@ -149,20 +156,25 @@ def units_of(segment: Segment) -> list[Unit]:
 
 
 async def read_units(
-    model: Model, asked: Sequence[tuple[str, Sequence[Unit]]], lane: str, *, alone: bool, before: str | None = None
+    model: Model,
+    asked: Sequence[tuple[str, Sequence[Unit]]],
+    lane: str,
+    *,
+    alone: bool,
+    before: str | None = None,
+    decode: bool = False,
 ) -> list[list[Read]]:
-    """What the model says of each unit of each text; with `alone`, of each own sentence too. `before`, of the pair form,
-    is what they all answer. One batch. Raises OverloadError, BackendError."""
+    """What the model says of each unit of each text; with `alone`, of each own sentence too; with `decode`, of what a unit
+    says in another form. `before`, of the pair form, is what they all answer. One batch. Raises OverloadError,
+    BackendError."""
     from lockgate_models.errors import OverloadedError
 
-    plans = [
-        [(unit, [s for s in sentences(text, unit) if s.end - s.own >= _SHORT] if alone else []) for unit in units]
-        for text, units in asked
-    ]
+    plans = [[_reading(text, unit, alone=alone, decode=decode) for unit in units] for text, units in asked]
     wanted: list[str] = []
     for (text, _), plan in zip(asked, plans, strict=True):
-        for unit, inner in plan:
+        for unit, inner, coded in plan:
             wanted += [seen(text[one.start : one.end]) for one in (unit, *inner)]
+            wanted += map(seen, coded)
     lead = seen(before) if before is not None else None
     pairs = wanted if lead is None else [(lead, text) for text in wanted]
     try:
@@ -170,8 +182,21 @@ async def read_units(
     except OverloadedError:
         raise OverloadError from None
     return [
-        [Read(unit, next(scores), [(one, next(scores)) for one in inner]) for unit, inner in plan] for plan in plans
+        [
+            Read(unit, next(scores), [(one, next(scores)) for one in inner], [next(scores) for _ in coded])
+            for unit, inner, coded in plan
+        ]
+        for plan in plans
     ]
+
+
+def _reading(text: str, unit: Unit, *, alone: bool, decode: bool) -> tuple[Unit, list[Unit], list[str]]:
+    """What is read of a unit: itself, sentences of it, and what it says in another form, of which sentences too."""
+    inner = [s for s in sentences(text, unit) if s.end - s.own >= _SHORT] if alone else []
+    coded = readings(text[unit.start : unit.end]) if decode else []
+    if alone:
+        coded += [said[a:b] for said in coded for a, b in windows(said) if _SHORT <= b - a < len(said)]
+    return unit, inner, coded
 
 
 def asked_for(exchange: Exchange) -> str:
