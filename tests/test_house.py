@@ -62,7 +62,18 @@ ROOMS: dict[str, set[str]] = {
     # What is asked for by name: a guard, a policy's tests, an explanation.
     "pieces": VALUES | {"passage", "wire"},
     "guard": VALUES
-    | {"background", "engine", "ids", "passage", "pieces", "policy", "policy.compile", "policy.plan", "wire"},
+    | {
+        "background",
+        "detectors",
+        "engine",
+        "ids",
+        "passage",
+        "pieces",
+        "policy",
+        "policy.compile",
+        "policy.plan",
+        "wire",
+    },
     "explain": VALUES
     | {"act", "decide", "engine", "explain_stream", "ids", "passage", "policy.plan", "shape", "windows", "wire"},
     "explain_stream": VALUES | {"passage", "wire"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
-from lockgate.guard import Guard, guard
+from lockgate.guard import Guard, guard, warm
 from lockgate.policy.load import load_policy
 from lockgate.policy.schema import Policy
 from lockgate.verdict import Action, Finding, Verdict
@@ -27,4 +27,5 @@ __all__ = [
     "Verdict",
     "guard",
     "load_policy",
+    "warm",
 ]

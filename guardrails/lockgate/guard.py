@@ -51,6 +51,8 @@ class Guard:
     `policy` is a path, the name of a policy that comes with Lockgate, a `Policy`, or a `Plan`. `prompt` names the
     arguments that are the prompt (all that hold text unless said). `tags` and `model` are shown to conditions as
     `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included.
+
+    Models that the policy asks are loaded here. Raises PolicyError, also where they can't be run.
     """
 
     def __init__(
@@ -64,6 +66,7 @@ class Guard:
         engine: Engine | None = None,
     ) -> None:
         self.plan = plan_for(policy)
+        warm()
         self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
         self._subject = Subject(model=model, tags=tuple(tags))
         self._on_verdict = on_verdict
@@ -326,6 +329,14 @@ def guard(
 ) -> Guard:
     """A decorator that guards a function by `policy`. See `Guard` for the arguments."""
     return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict)
+
+
+def warm() -> None:
+    """Load, in this process, the models that policies have named; what is loaded stays. For a process that was forked
+    from one which had them: sessions don't survive that. Raises PolicyError for one that can't be run."""
+    from lockgate.detectors.model import MODELS
+
+    MODELS.ready()
 
 
 def _thrown(error: BaseException) -> Any:

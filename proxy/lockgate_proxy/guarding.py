@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx2
 
-from lockgate.guard import PolicyLike, plan_for
+from lockgate.guard import PolicyLike, plan_for, warm
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
@@ -47,13 +47,15 @@ def guarded(
     code `content_filter`, a refused answer ends with `content_filter`. `tags` are shown to conditions as
     `request.tags`; `on_verdict` is called with each verdict when its call is over, in the caller's thread.
 
-    Raises PolicyError, and TypeError for what is no such client.
+    Raises PolicyError, also for a model that can't be run, and TypeError for what is no such client.
     """
     from openai import AsyncOpenAI, OpenAI
 
     if not isinstance(client, (OpenAI, AsyncOpenAI)):
         raise TypeError(f"guarded takes an OpenAI or AsyncOpenAI client, not {type(client).__name__}")
-    seam = _Seam(plan_for(policy), tuple(tags), on_verdict)
+    plan = plan_for(policy)
+    warm()
+    seam = _Seam(plan, tuple(tags), on_verdict)
     own: Any = client._client  # noqa: SLF001 - there is no other way to the HTTP client that it was given
     same: dict[str, Any] = {
         "timeout": httpx2.Timeout(**own.timeout.as_dict()),

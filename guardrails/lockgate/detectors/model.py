@@ -56,6 +56,9 @@ class Model:
         """The classifier, if this process has it already."""
         return self._loaded[1] if self._loaded is not None and self._loaded[0] == os.getpid() else None
 
+    def unlock(self) -> None:
+        self._lock = threading.Lock()
+
     def _load(self) -> TextClassifier:
         try:
             from lockgate_models.errors import ModelError
@@ -107,6 +110,11 @@ class Models:
         for model in self._named.values():
             model.classifier()
 
+    def forked(self) -> None:
+        """In a child: another thread may have held a lock at the fork, and is not here to let it go."""
+        for model in self._known.values():
+            model.unlock()
+
     def loaded(self) -> list[TextClassifier]:
         """The classifiers that run in this process."""
         return [found for model in self._named.values() if (found := model.loaded) is not None]
@@ -114,6 +122,9 @@ class Models:
 
 MODELS = Models()
 """This process's."""
+
+if hasattr(os, "register_at_fork"):  # not where nothing forks
+    os.register_at_fork(after_in_child=MODELS.forked)
 
 
 def run_models(places: Sequence[Path], options: Mapping[str, Any]) -> None:
