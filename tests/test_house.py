@@ -52,7 +52,8 @@ ROOMS: dict[str, set[str]] = {
     "decide": VALUES | {"act", "policy.conditions", "policy.plan"},
     "tail": READING | {"policy.plan"},
     "gate": READING | {"act", "decide", "policy.plan", "tail"},
-    "engine": READING | {"decide", "gate", "policy.plan"},
+    "joined": READING | {"policy.plan"},
+    "engine": READING | {"decide", "gate", "joined", "policy.plan"},
     "wire": VALUES | {"act"},
     # The one story that both doors tell, and what remembers it.
     "passage": READING | {"decide", "engine", "gate", "marks", "policy.conditions", "policy.plan", "wire"},

@@ -16,6 +16,7 @@ from lockgate.detectors.protocol import Detector, Doubt, OverloadError, PatternD
 from lockgate.detectors.scanner import Match, ScanError
 from lockgate.exchange import Exchange, Segment, Side
 from lockgate.gate import Due
+from lockgate.joined import crossing, joins
 from lockgate.policy.plan import PlannedRule, SidePlan, Sweep, Use
 from lockgate.verdict import Action, Failure, Finding, Reason
 from lockgate.windows import windows
@@ -90,6 +91,8 @@ class Engine:
             for rule, use in (*look.windowed, *look.whole):
                 if active is None or rule.id in active:
                     _queue(slow, rule, use, segment)
+        if side.side == "prompt" and len(segments) > 1:
+            self._join(side, segments, looked, active)
         self.pin(side, segments, looked)
         if not slow:
             return looked
@@ -128,6 +131,19 @@ class Engine:
             if matches is None:
                 return len(segment.text) % PIECE
             self._swept(sweep, matches, segment, looked, active)
+
+    def _join(self, side: SidePlan, segments: Sequence[Segment], looked: Looked, active: frozenset[str] | None) -> None:
+        """Values that are cut by a border between texts: each piece is a finding in its text."""
+        for join in joins(segments):
+            try:
+                for sweep, match in crossing(side, join):
+                    for segment, (start, end) in join.placed(match.start, match.end):
+                        piece = Match(match.spec, start, end, match.too_wide)
+                        self._swept(sweep, [piece], segment, looked, active)
+            except ScanError:
+                look = side.look(join.last.role, join.last.kind)
+                if look is not None and look.patterns is not None:
+                    self._unswept(look.patterns, join.last, looked, active, "crash")
 
     def _unswept(
         self, sweep: Sweep, segment: Segment, looked: Looked, active: frozenset[str] | None, reason: Reason
