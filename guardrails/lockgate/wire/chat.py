@@ -17,6 +17,7 @@ from lockgate.wire import chat_stream
 from lockgate.wire.chat_fields import (
     ANSWER_KNOWN,
     ANSWER_SKIPPED,
+    ANSWER_STRINGS,
     API_WORD,
     CHOICE_KNOWN,
     IDENTIFIERS,
@@ -79,9 +80,9 @@ class ChatLens(Dialect):
         if not isinstance(document, dict):
             raise WireError("the upstream's answer is not a JSON object", code="invalid_type")
         reading = Reading()
-        error = document.get("error")
-        if error is not None:
-            read_strings(reading, "/error", error, role="upstream", kind="text")
+        for key in ANSWER_STRINGS:
+            if document.get(key) is not None:
+                read_strings(reading, f"/{key}", document[key], role="upstream", kind="text")
         choices = document.get("choices")
         for i, choice in enumerate(choices if isinstance(choices, list) else ()):
             _choice(reading, f"/choices/{i}", choice, i)

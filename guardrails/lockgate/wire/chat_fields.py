@@ -98,20 +98,11 @@ MESSAGE_STRINGS: dict[str, Kind] = {
     "reasoning_content": "reasoning",
     "reasoning": "reasoning",
 }
+ANSWER_STRINGS = ("error", "metadata")
+"""Members of an answer of which every string is read: an error, and what a stored request was given."""
 ANSWER_KNOWN = frozenset(
-    {
-        "id",
-        "object",
-        "created",
-        "model",
-        "choices",
-        "usage",
-        "system_fingerprint",
-        "service_tier",
-        "error",
-        "request_id",
-    }
-)
+    {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier", "request_id"}
+).union(ANSWER_STRINGS)
 ANSWER_SKIPPED = {
     "obfuscation": "padding: the upstream's",
     "prompt_filter_results": "filter: the upstream's own",

@@ -12,7 +12,7 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
-from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, API_WORD, CHUNK_CHOICE_KNOWN
+from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, ANSWER_STRINGS, API_WORD, CHUNK_CHOICE_KNOWN
 from lockgate.wire.edit import choices_in
 from lockgate.wire.lens import Delta, EventReading, Said, Voice
 from lockgate.wire.logprobs import spell
@@ -40,7 +40,8 @@ def read_event(document: Any) -> EventReading:
             _choice(reading, f"/choices/{i}", choice, i)
     else:
         _odd(reading, "/choices", choices, 0, "/choices")
-    _whole(reading, "/error", document.get("error"), 0, "/error")
+    for key in ANSWER_STRINGS:
+        _whole(reading, f"/{key}", document.get(key), 0, f"/{key}")
     if not document.keys() <= ANSWER_KNOWN:
         _others(reading, "", document.keys() - ANSWER_KNOWN)
     return reading
