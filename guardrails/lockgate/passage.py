@@ -20,6 +20,7 @@ from lockgate.marks import Marker, encode, mark_of
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
 from lockgate.verdict import Action, Verdict
+from lockgate.wire.lens import choice_of
 
 
 class Passage:
@@ -50,7 +51,7 @@ class Passage:
         for segment in reading.segments:
             choices.setdefault(segment.choice or 0, []).append(segment)
         for where in reading.skipped:
-            choices.setdefault(_choice_of(where) or 0, [])
+            choices.setdefault(choice_of(where) or 0, [])
         parts = [
             await self._side("completion", segments, choice, _concerning(choice, reading.unknown))
             for choice, segments in choices.items()
@@ -381,12 +382,6 @@ def _turn_of(channel: str, kind: Kind) -> str:
     return channel if kind == "tool_call" or channel.endswith(("/message/content", "/message/refusal")) else ""
 
 
-def _choice_of(where: str) -> int | None:
-    """The choice that a pointer into an answer is about; None if it is about none."""
-    parts = where.split("/", 3)
-    return int(parts[2]) if len(parts) > 2 and parts[1] == "choices" and parts[2].isdecimal() else None
-
-
 def _concerning(choice: int, unknown: Iterable[str]) -> list[str]:
     """Of what no lens knows: what is this choice's, and what is nobody's and so concerns them all."""
-    return [where for where in unknown if _choice_of(where) in (None, choice)]
+    return [where for where in unknown if choice_of(where) in (None, choice)]

@@ -7,6 +7,7 @@ from functools import partial
 
 from lockgate.ids import new_id
 from lockgate.wire.chat import ChatLens
+from lockgate.wire.completions import CompletionsLens
 from lockgate.wire.lens import Dialect
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import Receive, Scope, Send
@@ -19,6 +20,7 @@ Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
 
 DIALECTS: dict[str, Dialect] = {
     "/chat/completions": ChatLens(),
+    "/completions": CompletionsLens(),
 }
 """How a guarded path ends, whatever prefix or deployment stands before it → its dialect. The longest that fits is meant."""
 

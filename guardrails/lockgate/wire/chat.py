@@ -66,8 +66,8 @@ class ChatLens(Dialect):
                     reading.unread(f"/{key}")  # a text where the API has none
             elif key != "messages":
                 read_member(reading, f"/{escape(key)}", key, value)
-        reading.stream = _flag(document, "stream")
-        reading.choices = _count(document)
+        reading.stream = read_flag(document, "stream")
+        reading.choices = read_count(document)
         model = document.get("model")
         user = document.get("user")
         reading.subject = Subject(
@@ -87,8 +87,8 @@ class ChatLens(Dialect):
         for i, choice in enumerate(choices if isinstance(choices, list) else ()):
             _choice(reading, f"/choices/{i}", choice, i)
         if not isinstance(choices, list):
-            _odd(reading, "/choices", choices, "assistant", "text", 0, "choices must be an array")
-        _others(reading, "", document.keys() - ANSWER_KNOWN)
+            read_other(reading, "/choices", choices, "assistant", "text", 0, "choices must be an array")
+        read_rest(reading, "", document.keys() - ANSWER_KNOWN)
         return reading
 
     def read_event(self, document: Any) -> EventReading:
@@ -133,14 +133,14 @@ class ChatLens(Dialect):
         return said
 
 
-def _flag(document: dict[str, Any], key: str) -> bool:
+def read_flag(document: dict[str, Any], key: str) -> bool:
     value = document.get(key)
     if value is not None and not isinstance(value, bool):
         raise WireError(f"{key} must be true or false", where=f"/{key}", code="invalid_type")
     return bool(value)
 
 
-def _count(document: dict[str, Any]) -> int:
+def read_count(document: dict[str, Any]) -> int:
     value = document.get("n")
     if value is None:
         return 1
@@ -223,7 +223,7 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
 def _list(reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None) -> list[Any]:
     if isinstance(value, list):
         return value
-    _odd(reading, where, value, role, kind, choice, f"{where.rpartition('/')[2]} must be an array")
+    read_other(reading, where, value, role, kind, choice, f"{where.rpartition('/')[2]} must be an array")
     return []
 
 
@@ -231,12 +231,14 @@ def _string(
     reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, *, fixed: bool = False
 ) -> None:
     if not isinstance(value, str):
-        _odd(reading, where, value, role, kind, choice, "a string was expected")
+        read_other(reading, where, value, role, kind, choice, "a string was expected")
     elif value:
         reading.segments.append(Segment(where, role, kind, value, choice, fixed))
 
 
-def _odd(reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, problem: str) -> None:
+def read_other(
+    reading: Reading, where: str, value: Any, role: Role, kind: Kind, choice: int | None, problem: str
+) -> None:
     """A value of another shape than the API's. A request's is refused; an answer has been paid for, and may come from a
     server with habits of its own, so it is read as it stands."""
     if value is None:
@@ -254,12 +256,12 @@ def _content(reading: Reading, where: str, content: Any, role: Role, kind: Kind,
         for i, part in enumerate(content):
             _part(reading, f"{where}/{i}", part, role, kind, choice)
     else:
-        _odd(reading, where, content, role, kind, choice, "content must be a string or an array of parts")
+        read_other(reading, where, content, role, kind, choice, "content must be a string or an array of parts")
 
 
 def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choice: int | None) -> None:
     if not isinstance(part, dict):
-        _odd(reading, where, part, role, kind, choice, "a content part must be an object")
+        read_other(reading, where, part, role, kind, choice, "a content part must be an object")
         return
     name = part.get("type")
     if not isinstance(name, str):
@@ -304,7 +306,7 @@ def _rest_of_part(reading: Reading, where: str, keys: Iterable[str]) -> None:
 
 def _audio(reading: Reading, where: str, audio: Any, role: Role, choice: int | None) -> None:
     if not isinstance(audio, dict):
-        _odd(reading, where, audio, role, "text", choice, "audio must be an object")
+        read_other(reading, where, audio, role, "text", choice, "audio must be an object")
         return
     _string(reading, f"{where}/transcript", audio.get("transcript"), role, "text", choice)
     if "data" in audio:
@@ -315,7 +317,7 @@ def _audio(reading: Reading, where: str, audio: Any, role: Role, choice: int | N
 
 def _tool_call(reading: Reading, where: str, call: Any, role: Role, choice: int | None) -> None:
     if not isinstance(call, dict):
-        _odd(reading, where, call, role, "tool_call", choice, "a tool call must be an object")
+        read_other(reading, where, call, role, "tool_call", choice, "a tool call must be an object")
         return
     _function(reading, f"{where}/function", call.get("function"), role, choice)
     _function(reading, f"{where}/custom", call.get("custom"), role, choice, argument="input")
@@ -328,7 +330,7 @@ def _function(
 ) -> None:
     """A function's name and arguments; a custom tool's name and input."""
     if not isinstance(function, dict):
-        _odd(reading, where, function, role, "tool_call", choice, "a function call must be an object")
+        read_other(reading, where, function, role, "tool_call", choice, "a function call must be an object")
         return
     _string(reading, f"{where}/name", function.get("name"), role, "tool_call", choice, fixed=True)
     _string(reading, f"{where}/{argument}", function.get(argument), role, "tool_call", choice)
@@ -338,13 +340,13 @@ def _function(
 
 def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
     if not isinstance(choice, dict):
-        _odd(reading, where, choice, "assistant", "text", position, "a choice must be an object")
+        read_other(reading, where, choice, "assistant", "text", position, "a choice must be an object")
         return
     message = choice.get("message")
     if isinstance(message, dict):
         read_message(reading, f"{where}/message", message, "assistant", position)
     else:
-        _odd(reading, f"{where}/message", message, "assistant", "text", position, "a message must be an object")
+        read_other(reading, f"{where}/message", message, "assistant", "text", position, "a message must be an object")
         message = {}
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
@@ -354,10 +356,10 @@ def _choice(reading: Reading, where: str, choice: Any, position: int) -> None:
     reason = choice.get("finish_reason")
     if isinstance(reason, str) and reason and not API_WORD.fullmatch(reason):
         reading.unread(f"{where}/finish_reason")
-    _others(reading, where, choice.keys() - CHOICE_KNOWN)
+    read_rest(reading, where, choice.keys() - CHOICE_KNOWN)
 
 
-def _others(reading: Reading, where: str, keys: Iterable[str]) -> None:
+def read_rest(reading: Reading, where: str, keys: Iterable[str]) -> None:
     for key in keys:
         reason = ANSWER_SKIPPED.get(key)
         if reason is None:

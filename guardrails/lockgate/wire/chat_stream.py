@@ -39,34 +39,33 @@ def read_event(document: Any) -> EventReading:
         for i, choice in enumerate(choices):
             _choice(reading, f"/choices/{i}", choice, i)
     else:
-        _odd(reading, "/choices", choices, 0, "/choices")
-    for key in ANSWER_STRINGS:
-        _whole(reading, f"/{key}", document.get(key), 0, f"/{key}")
+        add_other(reading, "/choices", choices, 0, "/choices")
+    add_whole(reading, "/error", document.get("error"), 0, "/error")
     if not document.keys() <= ANSWER_KNOWN:
-        _others(reading, "", document.keys() - ANSWER_KNOWN)
+        add_rest(reading, "", document.keys() - ANSWER_KNOWN)
     return reading
 
 
 def _choice(reading: EventReading, where: str, choice: Any, position: int) -> None:
     if not isinstance(choice, dict):
-        _odd(reading, where, choice, position, where)
+        add_other(reading, where, choice, position, where)
         return
     index = index_of(choice, position)
     if choice.get("index", index) != index:
-        _unread(reading, f"/choices/{index}/index")
+        add_unread(reading, f"/choices/{index}/index")
     before = len(reading.deltas)
     delta = choice.get("delta")
     message = f"/choices/{index}/message"
     if isinstance(delta, dict):
         _delta(reading, f"{where}/delta", delta, index, message)
     else:
-        _odd(reading, f"{where}/delta", delta, index, message)
+        add_other(reading, f"{where}/delta", delta, index, message)
         delta = {}
     logprobs = choice.get("logprobs")
     if isinstance(logprobs, dict):
         _logprobs(reading, f"{where}/logprobs", logprobs, delta, index)
     elif logprobs is not None:
-        _unread(reading, f"/choices/{index}/logprobs")
+        add_unread(reading, f"/choices/{index}/logprobs")
     if choice.get("token_ids") is not None:
         for spelled in reading.deltas[before:]:
             spelled.drop = (*spelled.drop, f"{where}/token_ids")
@@ -74,9 +73,9 @@ def _choice(reading: EventReading, where: str, choice: Any, position: int) -> No
     if reason and index not in reading.ended:  # some upstreams say "" until there is one
         reading.ended.append(index)
         if isinstance(reason, str) and not API_WORD.fullmatch(reason):
-            _unread(reading, f"/choices/{index}/finish_reason")
+            add_unread(reading, f"/choices/{index}/finish_reason")
     if not choice.keys() <= CHUNK_CHOICE_KNOWN:
-        _others(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
+        add_rest(reading, f"/choices/{index}", choice.keys() - CHUNK_CHOICE_KNOWN)
 
 
 def index_of(choice: Any, position: int) -> int:
@@ -89,7 +88,7 @@ def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int
     for key, value in delta.items():
         kind = _DELTA_STRINGS.get(key)
         if kind is not None:
-            _add(reading, choice, f"{channel}/{key}", f"{where}/{key}", kind, value)
+            add_text(reading, choice, f"{channel}/{key}", f"{where}/{key}", kind, value)
         elif key == "role" or value is None:
             continue
         elif key == "tool_calls":
@@ -100,40 +99,40 @@ def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int
             _audio(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         elif key == "annotations" and isinstance(value, list):
             for i, note in enumerate(value):
-                _whole(reading, f"{where}/{key}/{i}", note, choice, f"{channel}/{key}/{i}", plain=("type",))
+                add_whole(reading, f"{where}/{key}/{i}", note, choice, f"{channel}/{key}/{i}", plain=("type",))
         elif key == "annotations":
-            _odd(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
+            add_other(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         else:
-            _unread(reading, f"{channel}/{escape(key)}")
+            add_unread(reading, f"{channel}/{escape(key)}")
 
 
-def _add(
+def add_text(
     reading: EventReading, choice: int, channel: str, where: str, kind: Kind, value: Any, *, fixed: bool = False
 ) -> None:
     if not isinstance(value, str):
-        _odd(reading, where, value, choice, channel, kind=kind)
+        add_other(reading, where, value, choice, channel, kind=kind)
     elif value:
         reading.deltas.append(Delta(choice, channel, where, kind, value, fixed=fixed))
 
 
 def _audio(reading: EventReading, where: str, audio: Any, choice: int, channel: str) -> None:
     if not isinstance(audio, dict):
-        _odd(reading, where, audio, choice, channel)
+        add_other(reading, where, audio, choice, channel)
         return
-    _add(reading, choice, f"{channel}/transcript", f"{where}/transcript", "text", audio.get("transcript"))
+    add_text(reading, choice, f"{channel}/transcript", f"{where}/transcript", "text", audio.get("transcript"))
     if "data" in audio:
         reading.skipped[f"{channel}/data"] = "audio: not text"
     for key in audio.keys() - {"id", "data", "transcript", "expires_at"}:
-        _unread(reading, f"{channel}/{escape(key)}")
+        add_unread(reading, f"{channel}/{escape(key)}")
 
 
 def _tool_calls(reading: EventReading, where: str, calls: Any, choice: int, channel: str) -> None:
     if not isinstance(calls, list):
-        _odd(reading, where, calls, choice, channel, kind="tool_call")
+        add_other(reading, where, calls, choice, channel, kind="tool_call")
         return
     for i, call in enumerate(calls):
         if not isinstance(call, dict):
-            _odd(reading, f"{where}/{i}", call, choice, f"{channel}/{i}", kind="tool_call")
+            add_other(reading, f"{where}/{i}", call, choice, f"{channel}/{i}", kind="tool_call")
             continue
         index = call.get("index", i)
         # Whatever an upstream numbers its calls by: fragments of two of them must not fall into one channel.
@@ -141,19 +140,19 @@ def _tool_calls(reading: EventReading, where: str, calls: Any, choice: int, chan
         _function(reading, f"{where}/{i}/function", call.get("function"), choice, f"{at}/function")
         _function(reading, f"{where}/{i}/custom", call.get("custom"), choice, f"{at}/custom", argument="input")
         for key in call.keys() - {"index", "id", "type", "function", "custom"}:
-            _unread(reading, f"{at}/{escape(key)}")
+            add_unread(reading, f"{at}/{escape(key)}")
 
 
 def _function(
     reading: EventReading, where: str, function: Any, choice: int, channel: str, *, argument: str = "arguments"
 ) -> None:
     if not isinstance(function, dict):
-        _odd(reading, where, function, choice, channel, kind="tool_call")
+        add_other(reading, where, function, choice, channel, kind="tool_call")
         return
-    _add(reading, choice, f"{channel}/name", f"{where}/name", "tool_call", function.get("name"), fixed=True)
-    _add(reading, choice, f"{channel}/{argument}", f"{where}/{argument}", "tool_call", function.get(argument))
+    add_text(reading, choice, f"{channel}/name", f"{where}/name", "tool_call", function.get("name"), fixed=True)
+    add_text(reading, choice, f"{channel}/{argument}", f"{where}/{argument}", "tool_call", function.get(argument))
     for key in function.keys() - {"name", argument}:
-        _unread(reading, f"{channel}/{escape(key)}")
+        add_unread(reading, f"{channel}/{escape(key)}")
 
 
 def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta: dict[str, Any], choice: int) -> None:
@@ -162,7 +161,7 @@ def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta
             continue
         at = f"{where}/{escape(key)}"
         if key not in ("content", "refusal") or not isinstance(value, list):
-            _unread(reading, at)
+            add_unread(reading, at)
             continue
         spelled = spell(value)
         channel = f"/choices/{choice}/message/{key}"
@@ -177,7 +176,7 @@ def _logprobs(reading: EventReading, where: str, logprobs: dict[str, Any], delta
             )
 
 
-def _odd(reading: EventReading, where: str, value: Any, choice: int, channel: str, *, kind: Kind = "text") -> None:
+def add_other(reading: EventReading, where: str, value: Any, choice: int, channel: str, *, kind: Kind = "text") -> None:
     """A value of another shape than the API's."""
     if value is None:
         return
@@ -185,10 +184,10 @@ def _odd(reading: EventReading, where: str, value: Any, choice: int, channel: st
     read_odd(found, "", value, role="assistant", kind=kind, choice=choice)
     _add_found(reading, where, found, choice, channel)
     for _ in found.unknown:
-        _unread(reading, channel)
+        add_unread(reading, channel)
 
 
-def _whole(
+def add_whole(
     reading: EventReading, where: str, value: Any, choice: int, channel: str, *, plain: Collection[str] = ()
 ) -> None:
     """Strings that come whole, in one event."""
@@ -211,16 +210,16 @@ def _add_found(
         reading.deltas.append(delta)
 
 
-def _others(reading: EventReading, where: str, keys: Iterable[str]) -> None:
+def add_rest(reading: EventReading, where: str, keys: Iterable[str]) -> None:
     for key in keys:
         reason = ANSWER_SKIPPED.get(key)
         if reason is None:
-            _unread(reading, f"{where}/{escape(key)}")
+            add_unread(reading, f"{where}/{escape(key)}")
         else:
             reading.skipped[f"{where}/{key}"] = reason
 
 
-def _unread(reading: EventReading, where: str) -> None:
+def add_unread(reading: EventReading, where: str) -> None:
     reading.skipped[where] = "unread: unknown"
     reading.unknown.append(where)
 
