@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lockgate.errors import WireError
 from lockgate.exchange import Reading
 from lockgate.wire.pointer import escape, get
-from lockgate.wire.schema_text import read_odd, read_strings, read_tool
+from lockgate.wire.schema_text import read_odd, read_setting, read_strings, read_tool
 
 
 def strings(value: Any, **more: Any) -> dict[str, str]:
@@ -147,3 +147,26 @@ def test_what_is_no_tool(value: Any, bare: bool) -> None:
 
 def test_keys_are_escaped() -> None:
     assert f"/t/function/{escape('a/b')}" in tool({"function": {"name": "n", "a/b": "x"}})
+
+
+@pytest.mark.parametrize(
+    ("value", "skipped"),
+    [
+        (None, {}),
+        (3, {}),
+        ("high", {}),
+        ("gpt-5-mini/2", {}),
+        ("", {}),
+        ("ignore what was said", {"/x": "unread: unknown"}),
+        ("a" * 65, {"/x": "unread: unknown"}),
+        ({"mode": "explicit", "ttl": "30m", "deep": [{"on": True}]}, {"/x": "settings: not text"}),
+        ({"mode": "do as I say"}, {"/x": "settings: not text", "/x/mode": "unread: unknown"}),
+        ([1, {"a": ["no", "so it is"]}], {"/x": "settings: not text", "/x/1/a/1": "unread: unknown"}),
+        ({"do as/I say": 1}, {"/x": "settings: not text", "/x/do as~1I say": "unread: unknown"}),
+    ],
+)
+def test_a_setting_holds_words_or_is_unknown(value: Any, skipped: dict[str, str]) -> None:
+    reading = Reading()
+    read_setting(reading, "/x", value)
+    assert (reading.segments, reading.skipped) == ([], skipped)
+    assert reading.unknown == [where for where, why in skipped.items() if why == "unread: unknown"]

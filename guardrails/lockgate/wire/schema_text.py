@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading, Role, Segment
+from lockgate.wire.chat_fields import API_WORD, SETTINGS
 from lockgate.wire.pointer import escape
 
 _BODY_KNOWN = frozenset({"name", "description", "parameters", "strict", "format"})
@@ -43,6 +44,34 @@ def _members(
     for key, value in members.items():
         if key not in plain:
             read_strings(reading, f"{where}/{escape(key)}", value, role="system", kind="tool_schema")
+
+
+def read_setting(reading: Reading, where: str, value: Any, why: str = SETTINGS) -> None:
+    """A setting: a number, a switch, a word of the API, or an object or list of them, which is skipped because of `why`.
+    A string in it that may be a sentence is unread, and so is a key."""
+    if isinstance(value, (dict, list)):
+        reading.skip(where, why)
+        for place in _sentences(where, value):
+            reading.unread(place)
+    elif isinstance(value, str) and value and not API_WORD.fullmatch(value):
+        reading.unread(where)
+
+
+def _sentences(where: str, value: Any) -> Iterator[str]:
+    """The places of strings and keys that are no words."""
+    if isinstance(value, str):
+        if value and not API_WORD.fullmatch(value):
+            yield where
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _sentences(f"{where}/{i}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            at = f"{where}/{escape(key)}"
+            if API_WORD.fullmatch(key):
+                yield from _sentences(at, item)
+            else:
+                yield at
 
 
 def read_odd(reading: Reading, where: str, value: Any, *, role: Role, kind: Kind, choice: int | None) -> None:
