@@ -22,6 +22,7 @@ IGNORED = -100
 LEAD = 40
 """Tokens of what is answered, at the head of a pair's window."""
 _OURS = 4.0
+_HARD = 0.25
 _STEP = 8  # few widths: each is compiled, and planned, once
 
 
@@ -77,12 +78,18 @@ class Drawer:
             and "injection" in row.labels
         ]
         self._orders: list[list[Row]] = [[] for _ in self._sources]
+        self.hard: list[Row] = []
+        """Rows of which a share of all draws is taken, once there are any."""
 
     def row(self) -> Row:
+        if self.hard and self._draw.random() < _HARD:
+            return self._changed(self._draw.choice(self.hard))
         number = self._draw.choices(range(len(self._sources)), self._weights)[0]
         if not self._orders[number]:
             self._orders[number] = self._draw.sample(self._sources[number], len(self._sources[number]))
-        row = self._orders[number].pop()
+        return self._changed(self._orders[number].pop())
+
+    def _changed(self, row: Row) -> Row:
         if row.marks:
             return centred(row, self._draw)
         row = disguised(row, self._draw)

@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import argparse
 import math
+import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from transformers import AutoModel
 
 from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS, PAIR
 from lockgate_models.train.base import packaged_base
 from lockgate_models.train.batches import IGNORED, LEAD, Batch, Drawer
 from lockgate_models.train.families import read_families
+from lockgate_models.train.hard import hardest
 from lockgate_models.train.network import TextEncoder
 from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, read_sources
 
 _SMOOTH = 0.02
+_KEPT = 4  # of so many steps one also looks at the base
 
 
 def loss_of(labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, Sequence[str]] = FAMILIES) -> Tensor:
@@ -52,6 +56,20 @@ def loss_of(labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, 
         share = (batch.tags != IGNORED).any(1).float().mean()
         total = total + lost * share
     return total
+
+
+def kept_base(folder: Path) -> Callable[[Batch], Tensor]:
+    """What the base says a batch means, before any fit: (B, H). Its mean is what `topic` compares."""
+    original = AutoModel.from_pretrained(str(folder), add_pooling_layer=False).eval()
+
+    def meaning(batch: Batch) -> Tensor:
+        with torch.no_grad():
+            hidden = original(input_ids=batch.ids, attention_mask=batch.mask).last_hidden_state
+            seen = batch.mask.to(hidden.dtype).unsqueeze(-1)
+            found: Tensor = (hidden * seen).sum(1) / seen.sum(1)
+            return found
+
+    return meaning
 
 
 def rate(step: int, steps: int, warm: int, cool: int) -> float:
@@ -98,15 +116,26 @@ def fit(given: argparse.Namespace) -> None:
         optimiser.load_state_dict(saved["optimiser"])
         step = saved["step"]
     drawer = Drawer(rows, tokenizer, longest=given.longest, seed=given.seed + step, lead=LEAD if pairs else 0)
-    begin, seen, running = time.time(), 0, 0.0
-    for batch in drawer.batches(given.budget):
+    original = kept_base(base_folder) if given.keep and not pairs else None
+    begin, seen, running, like = time.time(), 0, 0.0, 0.0
+    for batch in drawer.batches(given.budget, pool=256):
         if step >= given.steps:
             break
+        if given.hard and step and (step % given.hard == 0 or not drawer.hard) and step < given.steps - given.cool // 2:
+            chosen = random.Random(given.seed + step)  # noqa: S311 - which rows, no secret
+            drawer.hard = hardest(
+                model, rows, tokenizer, chosen, longest=given.longest, lead=LEAD if pairs else 0, sample=given.sample
+            )
+            print(f"{len(drawer.hard)} hard rows", flush=True)
         for group, base in zip(optimiser.param_groups, bases, strict=True):
             group["lr"] = base * rate(step, given.steps, given.warm, given.cool)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=given.bf16):
-            labels, names, _ = run(batch.ids, batch.mask)
+            labels, names, meaning = run(batch.ids, batch.mask)
         lost = loss_of(labels, names, batch, families)
+        if original is not None and step % _KEPT == 0:
+            away = 1 - nn.functional.cosine_similarity(meaning, original(batch), dim=-1).mean()
+            lost = lost + given.keep * _KEPT * away
+            like = 0.9 * like + 0.1 * (1 - away.item()) if like else 1 - away.item()
         optimiser.zero_grad(set_to_none=True)
         lost.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -116,7 +145,7 @@ def fit(given: argparse.Namespace) -> None:
         running = 0.98 * running + 0.02 * lost.item() if running else lost.item()
         if step % 10 == 0:
             pace = seen / (time.time() - begin)
-            print(f"step {step}/{given.steps} loss {running:.4f} {pace:.1f} texts/s", flush=True)
+            print(f"step {step}/{given.steps} loss {running:.4f} like base {like:.3f} {pace:.1f} texts/s", flush=True)
         if step % given.save == 0 or step == given.steps:
             torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "step": step}, checkpoint)
 
@@ -138,6 +167,11 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=2048, help="padded tokens a step")
     parser.add_argument("--longest", type=int, default=96)
     parser.add_argument("--rate", type=float, default=2e-4)
+    parser.add_argument("--keep", type=float, default=0.5, help="weight of staying near the base's embedding")
+    parser.add_argument(
+        "--hard", type=int, default=500, help="steps of a round, after which the hardest rows are sought"
+    )
+    parser.add_argument("--sample", type=int, default=4000, help="rows among which they are sought")
     parser.add_argument("--save", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)

