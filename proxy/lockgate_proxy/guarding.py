@@ -76,7 +76,12 @@ class _Seam:
 
     def __init__(self, plan: Plan, tags: tuple[str, ...], on_verdict: Callable[[Verdict], object] | None) -> None:
         self.on_verdict = on_verdict
-        settings = Settings.read(policy=plan.policy, upstream="http://localhost/v1", keepalive_comment=_NO_COMMENTS)
+        settings = Settings.read(
+            policy=plan.policy,
+            upstream="http://localhost/v1",
+            keepalive_comment=_NO_COMMENTS,
+            moderations="forward",  # whoever holds a client has asked its model
+        )
         # Each exchange puts its own upstream in.
         nowhere: Upstream = None  # type: ignore[assignment]
         self.context = Context(settings, plan, nowhere, Tracing(), caller=Caller(tags=tags))

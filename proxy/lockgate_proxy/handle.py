@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 
 from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Subject
@@ -27,14 +28,20 @@ _EVENT_STREAM = b"text/event-stream"
 _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
 """What a stream may be called by an upstream that does not know better: clients read it all the same."""
 
+Answering = Callable[[Visit, Dialect, Scope, Receive], Awaitable[None]]
+"""How an exchange that does not reach the upstream is answered. Raises WireError."""
 
-async def handle(dialect: Dialect, context: Context, scope: Scope, receive: Receive, send: Send) -> None:
-    """Guard one exchange. What goes wrong is answered here; only a lost client gets out, as a cancellation."""
+
+async def handle(
+    dialect: Dialect, context: Context, scope: Scope, receive: Receive, send: Send, answer: Answering | None = None
+) -> None:
+    """Guard one exchange, or `answer` it here. What goes wrong is answered here; only a lost client gets out, as a
+    cancellation."""
     visit = Visit(context, send, new_id(), scope["path"], server=server_of(scope))
     begin = time.perf_counter()
     visit.seen = observe.begin(visit, scope, dialect)
     try:
-        await _exchange(visit, dialect, scope, receive)
+        await (answer or _exchange)(visit, dialect, scope, receive)
     except WireError as error:
         visit.outcome = "invalid"
         await visit.refuse(problems.from_wire(error))

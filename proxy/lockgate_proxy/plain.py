@@ -102,7 +102,12 @@ async def synthetic_answer(visit: Visit, dialect: Dialect, verdict: Verdict) -> 
     """A refusal in the shape of an answer: of a prompt where the policy says `status: 200`, or of an answer that has no
     choices."""
     assert visit.passage is not None
-    body = {**dialect.refusal(visit.passage.exchange, verdict.message), "lockgate": visit.note(verdict)}
+    said = dialect.refusal(visit.passage.exchange, verdict.message)
+    if said is None:
+        param = dialect.param(verdict.where) if verdict.side == "prompt" else None
+        await visit.refuse(problems.refused_prompt(verdict, param, visit.id), verdict)
+        return
+    body = {**said, "lockgate": visit.note(verdict)}
     sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "backslashreplace")
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(sent)).encode())]
     await visit.respond(200, [*headers, *visit.own_headers(verdict)], sent)

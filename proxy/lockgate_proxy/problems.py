@@ -124,6 +124,17 @@ def unavailable(verdict: Verdict, exchange: str) -> Problem:
     return Problem(503, error, [_OVERLOAD_RETRY if overload else _NO_RETRY])
 
 
+def moderations_unavailable(exchange: str, *, passing: bool = False) -> Problem:
+    """Moderations are to be answered here, and the model can't: nothing is said about the texts. `passing`: it has too
+    much to do, and a retry may find it free."""
+    message = "the model that answers moderations has too much to do; try again"
+    if not passing:
+        message = "the model that answers moderations can't be used; the proxy's log says why"
+    error = _error(message, "guardrail_error", None, "moderations_unavailable")
+    error["innererror"] = {"code": "lockgate_failure", "id": exchange}
+    return Problem(503, error, [_OVERLOAD_RETRY if passing else _NO_RETRY])
+
+
 def upstream_problem(error: UpstreamError) -> Problem:
     """The upstream did not answer as it should.
 

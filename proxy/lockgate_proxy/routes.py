@@ -8,8 +8,9 @@ from functools import partial
 from lockgate.ids import new_id
 from lockgate.wire.chat import ChatLens
 from lockgate.wire.completions import CompletionsLens
+from lockgate.wire.inputs import EmbeddingsLens
 from lockgate.wire.lens import Dialect
-from lockgate_proxy import observe, problems
+from lockgate_proxy import moderations, observe, problems
 from lockgate_proxy.admit import Receive, Scope, Send
 from lockgate_proxy.forward import handle_unguarded
 from lockgate_proxy.handle import handle
@@ -21,11 +22,16 @@ Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
 DIALECTS: dict[str, Dialect] = {
     "/chat/completions": ChatLens(),
     "/completions": CompletionsLens(),
+    "/embeddings": EmbeddingsLens(),
+    "/moderations": moderations.DIALECT,
 }
 """How a guarded path ends, whatever prefix or deployment stands before it → its dialect. The longest that fits is meant."""
 
+_OWN = {moderations.DIALECT: moderations.handle_moderations}
+"""What some dialects are handled by, in place of `handle`."""
+
 _HANDLERS: dict[bytes, Handler] = {
-    ending.encode(): partial(handle, dialect)
+    ending.encode(): partial(_OWN.get(dialect, handle), dialect)
     for ending, dialect in sorted(DIALECTS.items(), key=lambda entry: -len(entry[0]))
 }
 _USUAL = {b"/v1" + ending: handler for ending, handler in _HANDLERS.items()}

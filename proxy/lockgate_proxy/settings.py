@@ -88,6 +88,9 @@ class Settings(BaseModel):
     model_ca: Path | None = Field(
         None, description="File of certificates (PEM) to trust for that server, in place of the system's."
     )
+    moderations: Literal["local", "forward"] | None = Field(
+        None, description="Who answers /moderations: local (a model here) or forward; unset: local where a model is."
+    )
     provider: str = Field(
         "openai",
         description="What telemetry calls the upstream's provider, as gen_ai.provider.name.",

@@ -49,6 +49,7 @@ def test_defaults() -> None:
         "model_key": None,
         "model_key_file": None,
         "model_ca": None,
+        "moderations": None,
         "provider": "openai",
         "tags": (),
         "upstream_ca": None,

@@ -116,8 +116,9 @@ class Dialect(Lens, Protocol):
         """What depends on an edited text: pointer → its new JSON."""
         return {}
 
-    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any]:
-        """An answer that never was: a refusal in the shape of one. Its `lockgate` object is added to it."""
+    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any] | None:
+        """An answer that never was: a refusal in the shape of one. Its `lockgate` object is added to it. None: answers of
+        this API can't refuse, and an error does."""
         ...
 
     # A streamed one.
