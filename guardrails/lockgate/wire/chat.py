@@ -31,10 +31,11 @@ from lockgate.wire.chat_fields import (
     SETTINGS,
 )
 from lockgate.wire.edit import choices_in, dependants, refuse_choices
+from lockgate.wire.filter_reply import BESIDE, read_beside
 from lockgate.wire.lens import Dialect, EventReading, Note, RequestReading, Said
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
-from lockgate.wire.schema_text import read_odd, read_strings, read_tool
+from lockgate.wire.schema_text import read_odd, read_setting, read_strings, read_tool
 
 MOST_CHOICES = 128
 """Choices that an answer of ours has at most."""
@@ -60,10 +61,8 @@ class ChatLens(Dialect):
             _message(reading, f"/messages/{i}", message)
         for key, value in document.items():
             if key in REQUEST_PLAIN:
-                if isinstance(value, (dict, list)):
-                    reading.skip(f"/{key}", SETTINGS)
-                elif isinstance(value, str) and key != "model" and not API_WORD.fullmatch(value):
-                    reading.unread(f"/{key}")  # a text where the API has none
+                if key != "model" or not isinstance(value, str):
+                    read_setting(reading, f"/{key}", value)
             elif key != "messages":
                 read_member(reading, f"/{escape(key)}", key, value)
         reading.stream = read_flag(document, "stream")
@@ -88,7 +87,8 @@ class ChatLens(Dialect):
             _choice(reading, f"/choices/{i}", choice, i)
         if not isinstance(choices, list):
             read_other(reading, "/choices", choices, "assistant", "text", 0, "choices must be an array")
-        read_rest(reading, "", document.keys() - ANSWER_KNOWN)
+        read_beside(reading, document)
+        read_rest(reading, "", document.keys() - ANSWER_KNOWN - BESIDE)
         return reading
 
     def read_event(self, document: Any) -> EventReading:

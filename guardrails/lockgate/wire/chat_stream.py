@@ -14,6 +14,7 @@ from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
 from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, ANSWER_STRINGS, API_WORD, CHUNK_CHOICE_KNOWN
 from lockgate.wire.edit import choices_in
+from lockgate.wire.filter_reply import BESIDE, read_beside
 from lockgate.wire.lens import Delta, EventReading, Said, Voice
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
@@ -42,8 +43,17 @@ def read_event(document: Any) -> EventReading:
         add_other(reading, "/choices", choices, 0, "/choices")
     add_whole(reading, "/error", document.get("error"), 0, "/error")
     if not document.keys() <= ANSWER_KNOWN:
-        add_rest(reading, "", document.keys() - ANSWER_KNOWN)
+        _beside(reading, document)
+        add_rest(reading, "", document.keys() - ANSWER_KNOWN - BESIDE)
     return reading
+
+
+def _beside(reading: EventReading, document: dict[str, Any]) -> None:
+    found = Reading()
+    read_beside(found, document)
+    _add_found(reading, "", found, 0, "", whole=True)
+    reading.skipped.update(found.skipped)
+    reading.unknown.extend(found.unknown)
 
 
 def _choice(reading: EventReading, where: str, choice: Any, position: int) -> None:
