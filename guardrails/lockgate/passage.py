@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 
 from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks, standing
+from lockgate.detectors.leak import plant
 from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
 from lockgate.gate import WHOLLY, Gate, Settled
@@ -41,6 +42,9 @@ class Passage:
         self.exchange.prompt = reading.segments
         verdict = await self._side("prompt", reading.segments, None, reading.unknown)
         verdict.coverage.skipped.update(reading.skipped)
+        if self.plan.canary and verdict.action is not Action.REFUSE and not verdict.unavailable:
+            canary = plant(reading.segments, self.plan.canary)
+            verdict.edits = [*verdict.edits, canary] if canary is not None else verdict.edits
         self.verdicts["prompt"] = verdict
         return verdict
 

@@ -11,7 +11,20 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from lockgate.detectors import classifier, invisible, language, patterns, pii, presidio, secrets, size, topic, words
+from lockgate.detectors import (
+    classifier,
+    delimiters,
+    invisible,
+    language,
+    leak,
+    patterns,
+    pii,
+    presidio,
+    secrets,
+    size,
+    topic,
+    words,
+)
 from lockgate.detectors.protocol import Detector, PatternDetector
 
 
@@ -35,9 +48,11 @@ CATALOG: Mapping[str, Entry] = {
     "secrets": Entry(secrets.SecretsConfig, secrets.build, shipped=True),
     "pii": Entry(pii.PiiConfig, pii.build, pii.names, shipped=True),
     "invisible": Entry(invisible.InvisibleConfig, invisible.build, shipped=True),
+    "delimiters": Entry(delimiters.DelimitersConfig, delimiters.build, shipped=True),
     "size": Entry(size.SizeConfig, size.build),
     "classifier": Entry(classifier.ClassifierConfig, classifier.build),
     "topic": Entry(topic.TopicConfig, topic.build),
+    "leak": Entry(leak.LeakConfig, leak.build),
     "language": Entry(language.LanguageConfig, language.build),
     "presidio": Entry(presidio.PresidioConfig, presidio.build, files=True),
 }

@@ -74,6 +74,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         deadline=policy.deadline_ms / 1000,
         models=_models(rules),
         sources=policy.sources,
+        canary=next((r.id for r in rules for use in r.uses if getattr(use.detector, "canary", False)), ""),
     )
 
 

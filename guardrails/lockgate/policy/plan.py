@@ -145,7 +145,8 @@ class SidePlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A policy, compiled. `hash` names its merged content; `max_hold` and `hold_limit` are in characters; `deadline`
-    in seconds, for all detectors of one side together; `models` as ``name@revision``."""
+    in seconds, for all detectors of one side together; `models` as ``name@revision``; `canary` names the rule that wants a
+    canary in the system's text, if there is one."""
 
     policy: str
     hash: str
@@ -158,6 +159,7 @@ class Plan:
     deadline: float
     models: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
+    canary: str = ""
 
     def ready(self) -> None:
         """Compile what only streams need now, and not at the first of them."""
