@@ -45,7 +45,8 @@ def test_scores_are_no_text_and_messages_are(value: Any, texts: dict[str, str], 
 
 def test_the_examples_are_the_sdks() -> None:
     for part in (RESULTS, FAILED):
-        assert Moderation.model_validate({"input": part, "output": part}, strict=True)
+        said = Moderation.model_validate({"input": part, "output": part}, strict=True)
+        assert said.model_dump() == {"input": part, "output": part}
 
 
 def test_an_answer_and_a_chunk_say_the_same() -> None:
