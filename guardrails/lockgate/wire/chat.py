@@ -30,6 +30,7 @@ from lockgate.wire.chat_fields import (
     ROLES,
     SETTINGS,
 )
+from lockgate.wire.data_url import text_of
 from lockgate.wire.edit import choices_in, dependants, refuse_choices
 from lockgate.wire.filter_reply import BESIDE, read_beside
 from lockgate.wire.lens import Dialect, EventReading, Note, RequestReading, Said
@@ -284,7 +285,7 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
 
 
 def _media(reading: Reading, where: str, name: str, body: Any, role: Role, kind: Kind, choice: int | None) -> None:
-    """Media are not looked into. Where they stand elsewhere, their address is a text: it can carry one out."""
+    """Media are not looked into, but for data that is a text. Where they stand elsewhere, their address is a text: it can carry one out."""
     reading.skip(where, MEDIA[name])
     places = [(f"{where}/{name}", body)]
     if isinstance(body, dict):
@@ -294,6 +295,11 @@ def _media(reading: Reading, where: str, name: str, body: Any, role: Role, kind:
     for place, url in places:
         if isinstance(url, str) and url and url[:5].lower() != "data:":
             reading.segments.append(Segment(place, role, "link", url, choice))
+        elif isinstance(url, str) and (text := text_of(url)):
+            reading.segments.append(Segment(place, role, "document", text, choice, fixed=True))
+    data = body.get("file_data") if isinstance(body, dict) else None
+    if isinstance(data, str) and (text := text_of(data)):
+        reading.segments.append(Segment(f"{where}/{name}/file_data", role, "document", text, choice, fixed=True))
 
 
 def _rest_of_part(reading: Reading, where: str, keys: Iterable[str]) -> None:
