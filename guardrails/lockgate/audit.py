@@ -174,9 +174,10 @@ def _encoded(shown: Mapping[str, Any]) -> bytes:
 def record(line: Line, marker: Marker) -> dict[str, Any]:
     """The line as JSON-ready values. No text of the exchange is in it."""
     texts = {segment.where: segment for segment in line.texts}
-    marked, unmarked = newest({**texts, **line.marks})
+    said: dict[str, Segment | str] = {**texts, **line.marks}
+    marked, unmarked = newest(said)
     marks = {
-        marker.place(where): text if isinstance(text, str) else marker.mark(text.text) for where, text in marked.items()
+        marker.place(where): one if isinstance(one, str) else marker.mark(one.text) for where, one in marked.items()
     }
     shown: dict[str, Any] = {
         "id": line.id,

@@ -221,9 +221,11 @@ def failure(error: aiohttp.ClientError | OSError, *, started: bool = False) -> U
         case aiohttp.ConnectionTimeoutError():
             return UpstreamError("unreachable", "the upstream can't be reached: no connection in time")
         case aiohttp.SocketTimeoutError():
-            return UpstreamError("idle", "the upstream fell silent within its answer", started=started)
+            return UpstreamError(
+                "idle", "the upstream fell silent within its answer (stream_idle_timeout)", started=started
+            )
         case TimeoutError():
-            return UpstreamError("timeout", "the upstream did not answer in time")
+            return UpstreamError("timeout", "the upstream did not answer in time (upstream_timeout)")
         case aiohttp.ClientResponseError():
             return UpstreamError("protocol", "the upstream's answer is not HTTP", started=started)
     where = "within its answer" if started else "before it answered"
