@@ -48,6 +48,7 @@ class Line:
     path: str
     status: int
     dialect: str = ""
+    surface: str = ""
     model: str = ""
     tags: Sequence[str] = ()
     tenant: str = ""
@@ -187,6 +188,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "outcome": line.outcome,
         "error": line.error,
         "dialect": line.dialect,
+        **({"surface": line.surface} if line.surface else {}),
         "model": line.model if _MODEL.fullmatch(line.model) else f"~{marker.mark(line.model)}",
         "tags": list(line.tags),
         "tenant": line.tenant,

@@ -79,7 +79,7 @@ def _policy(plan: Plan) -> Report:
         "files": list(plan.sources),
         "deadline_ms": round(plan.deadline * 1000),
         "unknown": plan.unknown,
-        "unguarded": plan.unguarded,
+        "unguarded": {"default": plan.unguarded, **plan.surfaces} if plan.surfaces else plan.unguarded,
         "max_hold": plan.max_hold,
         "hold_limit": plan.hold_limit,
     }

@@ -132,7 +132,7 @@ class _Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1003, "reason": "not guarded here"})
+            await _deny(scope, send)
             return
         if scope["type"] != "http":
             return
@@ -155,6 +155,16 @@ class _Door:
         problem = problems.unauthorized()
         await send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
         await send({"type": "http.response.body", "body": problem.body})
+
+
+async def _deny(scope: Scope, send: Send) -> None:
+    """No WebSocket: with an HTTP answer, where the server can send one in its place."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close", "code": 1003, "reason": "not guarded here"})
+        return
+    problem = problems.not_here("a WebSocket")
+    await send({"type": "websocket.http.response.start", "status": problem.status, "headers": problem.headers})
+    await send({"type": "websocket.http.response.body", "body": problem.body})
 
 
 async def _until_gone(handler: Handler, context: Context, scope: Scope, receive: Receive, send: Send) -> None:

@@ -43,9 +43,10 @@ def render(report: Mapping[str, Any], *, colour: bool) -> str:
 
 def _policy(policy: Mapping[str, Any], pen: _Pen) -> Iterator[str]:
     yield f"{pen(policy['name'], 'bold')}  {pen(policy['hash'], 'dim')}"
+    said = policy["unguarded"]
+    paths = said if isinstance(said, str) else ", ".join(f"{way} ({surface})" for surface, way in said.items())
     yield pen(
-        f"parts that can't be read: {policy['unknown']} · other paths: {policy['unguarded']} · "
-        f"deadline {policy['deadline_ms']} ms",
+        f"parts that can't be read: {policy['unknown']} · other paths: {paths} · deadline {policy['deadline_ms']} ms",
         "dim",
     )
 

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from lockgate.errors import WireError
 from lockgate.ids import new_id
+from lockgate.policy.plan import Plan
+from lockgate.policy.surfaces import surfaces_of
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send
 from lockgate_proxy.headers import answer_headers, request_headers, value_of
+from lockgate_proxy.paths import meaning
 from lockgate_proxy.upstream import Answer, UpstreamError
 from lockgate_proxy.visit import Context, Visit, remember, report
 
 BODILESS = frozenset({204, 304})  # their content-length, if any, is not of a body that follows
 
 
+def passes(plan: Plan, scope: Scope) -> bool:
+    """Whether the policy lets an unguarded request pass."""
+    return plan.forwards(_surfaces(scope))
+
+
+def _surfaces(scope: Scope) -> Sequence[str]:
+    return surfaces_of(meaning(scope.get("raw_path") or scope["path"].encode()).decode("latin-1"))
+
+
 async def handle_unguarded(context: Context, scope: Scope, receive: Receive, send: Send) -> None:
-    visit = Visit(context, send, new_id(), scope["path"])
+    visit = Visit(context, send, new_id(), scope["path"], surface=_surfaces(scope)[0])
     begin = time.perf_counter()
     visit.seen = observe.begin(visit, scope)
     context.count("unguarded")
     try:
-        if context.plan.unguarded == "refuse":
+        if not passes(context.plan, scope):
             visit.outcome = "refused_path"
             context.count("unguarded_refused")
             await visit.refuse(problems.unguarded_refused())
@@ -97,6 +109,7 @@ async def _answer(visit: Visit, scope: Scope, answer: Answer) -> None:
         (b"x-lockgate-id", visit.id.encode()),
         (b"x-lockgate-action", b"none"),
         (b"x-lockgate-coverage", b"unguarded"),
+        (b"x-lockgate-surface", visit.surface.encode()),
     ]
     await visit.send({"type": "http.response.start", "status": answer.status, "headers": headers})
     if scope["method"] != "HEAD":

@@ -16,7 +16,7 @@ from lockgate.guard import PolicyLike, plan_for, warm
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
-from lockgate_proxy.forward import handle_unguarded
+from lockgate_proxy.forward import handle_unguarded, passes
 from lockgate_proxy.inprocess import AsyncExchange, SyncExchange, rebuilt, scope_of
 from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings
@@ -88,8 +88,9 @@ class _Seam:
 
     def handler(self, request: httpx2.Request) -> Handler | None:
         """None: what no lens reads, and the policy lets pass."""
-        handler = handler_for(scope_of(request))
-        if handler is handle_unguarded and self.context.plan.unguarded == "allow":
+        scope = scope_of(request)
+        handler = handler_for(scope)
+        if handler is handle_unguarded and passes(self.context.plan, scope):
             self.context.count("unguarded")
             return None
         return handler

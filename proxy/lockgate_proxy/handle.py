@@ -66,7 +66,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
     raw_headers: Headers = scope["headers"]
     with context.tracing.span(ADMIT):
         body = await read_body(receive, raw_headers, context.settings.max_body)
-        document = parse(body.plain)
+        document = parse(body.plain) if body.plain or not dialect.stored else None
         reading = dialect.read_request(document)
     exchange = _exchange_of(visit, dialect, reading)
     marker = context.audit.marker if context.audit is not None else None
@@ -114,7 +114,9 @@ async def _forward(
     if visit.seen is not None:
         headers = visit.seen.call(visit, headers, visit.passage.exchange)
     begin = time.perf_counter()
-    answer = await context.upstream.open("POST", path, headers, body)
+    answer = await context.upstream.open(
+        scope["method"], path, headers, body if body or scope["method"] == "POST" else None
+    )
     visit.timings["upstream"] = time.perf_counter() - begin
     try:
         kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()

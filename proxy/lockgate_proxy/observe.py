@@ -79,7 +79,7 @@ class Seen:
     """One exchange, as telemetry sees it. `end` must follow, in the same task."""
 
     __slots__ = (
-        "_began_looking", "_call", "_called", "_choices", "_dialect", "_first_chunk", "_last", "_looked", "_method", "_opening",
+        "_began_looking", "_call", "_called", "_choices", "_dialect", "_first_chunk", "_last", "_looked", "_method", "_opening", "_operation",
         "_peer", "_route", "_said", "_span", "_token",
     )  # fmt: skip
 
@@ -88,6 +88,7 @@ class Seen:
         method = scope["method"]
         self._method = method if method in _METHODS else "_OTHER"
         self._dialect = dialect
+        self._operation = "" if dialect is None else dialect.operation
         self._route = UNGUARDED if dialect is None else dialect.dialect
         self._peer = context.peer
         self._span: trace.Span | None = None
@@ -138,10 +139,10 @@ class Seen:
             names.PORT: self._peer.port,
         }
         name = self._verb
-        if exchange is None or self._dialect is None:
+        if exchange is None or not self._operation:
             attributes[names.METHOD] = self._method
         else:
-            operation = self._dialect.operation
+            operation = self._operation
             model = exchange.subject.model
             shown = tracing.models.learn(model)
             name = operation if shown == OTHER else f"{operation} {shown}"
@@ -232,12 +233,12 @@ class Seen:
             return
         if error == "429" or not (error in {"", "cancelled"} or error.startswith("4")):
             metrics.upstream_error(self._route, error)
-        if passage is not None and self._dialect is not None:
+        if passage is not None and self._operation:
             model = passage.exchange.subject.model
             peer = self._peer
             answered = not error and visit.outcome in ("answered", "refused_answer")
             label = metrics.models.learn(model) if answered else metrics.models.known(model)
-            call: Labels = (self._dialect.operation, peer.provider, label, peer.address, str(peer.port))
+            call: Labels = (self._operation, peer.provider, label, peer.address, str(peer.port))
             seconds = time.perf_counter() - self._called
             metrics.called(call, seconds, error=error, first_chunk=self._first_chunk, usage=usage)
 

@@ -85,6 +85,12 @@ def unguarded_refused() -> Problem:
     return bad_request(message, code="unguarded_path", status=403)
 
 
+def not_here(what: str) -> Problem:
+    """A way to use the API that can't be guarded yet."""
+    message = f"{what} can't be guarded yet, and is not passed on"
+    return Problem(501, _error(message, "invalid_request_error", None, "not_supported"), [_NO_RETRY])
+
+
 def refused_prompt(verdict: Verdict, param: str | None, exchange: str) -> Problem:
     """The policy refused the prompt. `param` names the message, so that a client can drop it; `exchange` is its id."""
     error = _error(verdict.message, "invalid_request_error", param, "content_filter")

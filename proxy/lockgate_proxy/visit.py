@@ -82,6 +82,7 @@ class Visit:
     timings: dict[str, float] = field(default_factory=dict)
     marks: dict[str, str] = field(default_factory=dict)
     seen: Seen | None = None
+    surface: str = ""  # what nobody reads here, by its name in a policy
     server: Server | None = None  # ours, which sends a whole answer at once
 
     def own_headers(self, verdict: Verdict | None) -> Headers:
@@ -189,6 +190,7 @@ def remember(visit: Visit) -> None:
         key=context.caller.key,
         timings=visit.timings,
         marks=visit.marks,
+        surface=visit.surface,
     )
     passage = visit.passage
     if passage is not None:

@@ -145,9 +145,9 @@ class TestWebSocket:
                 "GET", target, "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
             )  # fmt: skip
-            for sent in proxy.requests:
-                assert sent.header("upgrade") is None
-        assert reply.status >= 400
+            assert proxy.requests == []
+        assert (reply.status, reply.error["code"]) == (501, "not_supported")
+        assert reply.header("x-should-retry") == "false"
 
     async def test_nor_where_the_server_speaks_it(self) -> None:
         app = make_app(Settings.read(policy="x", upstream="http://u/v1"), STOP, upstream=AsgiUpstream(_never))
@@ -159,6 +159,13 @@ class TestWebSocket:
         scope = {"type": "websocket", "path": "/v1/realtime", "raw_path": b"/v1/realtime", "headers": []}
         await app(scope, _receive, send)
         assert [message["type"] for message in came] == ["websocket.close"]
+        came.clear()
+        await app({**scope, "extensions": {"websocket.http.response": {}}}, _receive, send)
+        assert [message["type"] for message in came] == [
+            "websocket.http.response.start",
+            "websocket.http.response.body",
+        ]
+        assert (came[0]["status"], json.loads(came[1]["body"])["error"]["code"]) == (501, "not_supported")
 
 
 async def _never(scope: Any, receive: Any, send: Any) -> None:

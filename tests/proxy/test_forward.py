@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import os
+from pathlib import Path
 
 import pytest
 
 from fakes import LAST_CHUNK, Peer, chat_answer, chunk, hangs, head, http, json_answer, replying, sends, until
+from lockgate.audit import Audit
 from proxied import proxied, request
 from saying import plan_of, rule, words
 
@@ -139,15 +142,36 @@ class TestWhatIsOurs:
     @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
     async def test_refused_where_the_policy_says_so(self, method: str) -> None:
         async with proxied(REFUSE, replying(json_answer({}))) as proxy:
-            reply = await proxy.ask(method, "/v1/embeddings", body=b"{}" if method == "POST" else b"")
+            reply = await proxy.ask(method, "/v1/files", body=b"{}" if method == "POST" else b"")
             assert proxy.upstream.connections == 0
             assert proxy.context.counts["unguarded_refused"] == 1
         assert (reply.status, reply.error["code"]) == (403, "unguarded_path")
 
+    @pytest.mark.parametrize("path", ["/v1/batches", "/v1/b%61tches/b_1", "/v1/x/Batches/", "/v1/files/batches"])
+    async def test_a_surface_is_refused_that_the_policy_names(self, path: str) -> None:
+        plan = plan_of(unguarded={"default": "allow", "batches": "refuse"})
+        async with proxied(plan, replying(json_answer({}))) as proxy:
+            assert (await proxy.ask("POST", path, body=b"{}")).error["code"] == "unguarded_path"
+            assert proxy.upstream.connections == 0
+            assert (await proxy.ask("POST", "/v1/files", body=b"{}")).status == 200
+
+    async def test_the_surface_is_told_and_remembered(self, tmp_path: Path) -> None:
+        audit = Audit(tmp_path / "lines", None)
+        async with proxied(ALLOW, replying(json_answer({})), audit=audit) as proxy:
+            reply = await proxy.ask("GET", "/v1/vector_stores/vs_1/files")
+            assert (reply.header("x-lockgate-surface"), reply.header("x-lockgate-coverage")) == (
+                "vector_stores",
+                "unguarded",
+            )
+            await proxy.ask("GET", "/v1/whatever")
+            await proxy.chat("hello")
+        lines = [json.loads(line) for line in (tmp_path / "lines").read_bytes().splitlines()]
+        assert [line.get("surface") for line in lines] == ["vector_stores", "other", None]
+
     async def test_chat_is_not_refused_then(self) -> None:
         async with proxied(REFUSE, replying(json_answer(chat_answer("hi")))) as proxy:
             assert (await proxy.chat("hello")).status == 200
-            assert (await proxy.ask("GET", "/v1/chat/completions")).status == 403
+            assert (await proxy.ask("GET", "/v1/models")).status == 403
 
     async def test_a_body_beyond_the_limit(self) -> None:
         async with proxied(ALLOW, replying(json_answer({})), max_body=1000) as proxy:

@@ -53,6 +53,7 @@ def test_bad_requests() -> None:
         (problems.not_found(), 404, "not_found"),
         (problems.method_not_allowed("POST"), 405, "method_not_allowed"),
         (problems.unguarded_refused(), 403, "unguarded_path"),
+        (problems.not_here("a WebSocket"), 501, "not_supported"),
     ],
 )
 def test_the_clients_own_faults(problem: Problem, status: int, code: str) -> None:

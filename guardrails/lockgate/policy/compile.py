@@ -33,6 +33,7 @@ from lockgate.policy.plan import (
 )
 from lockgate.policy.problems import say
 from lockgate.policy.schema import Policy, Rule
+from lockgate.policy.surfaces import DEFAULT
 from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
@@ -62,13 +63,16 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         _check_permit(rule, rules)
     patterns = _Patterns(rules, policy.stream.max_hold)
     sides = {side: _side(side, rules, patterns) for side in SIDES}
+    said = policy.unguarded
+    surfaces = dict(said) if isinstance(said, Mapping) else {DEFAULT: said}
     return Plan(
         policy=policy.name,
         hash=policy.hash,
         prompt=sides["prompt"],
         completion=sides["completion"],
         unknown=policy.unknown,
-        unguarded=policy.unguarded,
+        unguarded=surfaces.pop(DEFAULT),
+        surfaces=surfaces,
         max_hold=policy.stream.max_hold,
         hold_limit=policy.stream.hold_limit,
         deadline=policy.deadline_ms / 1000,

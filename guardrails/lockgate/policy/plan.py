@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,7 @@ from lockgate.verdict import Action, Failure
 
 OnError = Literal["refuse", "flag", "allow"]
 Judgement = Literal["allow", "flag", "refuse"]
+Unguarded = Literal["allow", "refuse"]
 StreamClass = Literal["span", "window", "hold", "after"]
 
 
@@ -153,12 +154,14 @@ class Plan:
     prompt: SidePlan
     completion: SidePlan
     unknown: Judgement
-    unguarded: Literal["allow", "refuse"]
+    unguarded: Unguarded
     max_hold: int
     hold_limit: int
     deadline: float
     models: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(default=())
+    surfaces: Mapping[str, Unguarded] = field(default_factory=dict)
+    """What `unguarded` says of surfaces that it names."""
     canary: str = ""
 
     def ready(self) -> None:
@@ -167,6 +170,10 @@ class Plan:
             for sweep in (look.acting, look.watching):
                 if sweep is not None:
                     sweep.scanner.ready()
+
+    def forwards(self, surfaces: Iterable[str]) -> bool:
+        """Whether what no lens reads is forwarded, unread: a path that is of these surfaces."""
+        return all(self.surfaces.get(surface, self.unguarded) == "allow" for surface in surfaces)
 
     def side(self, side: Side) -> SidePlan:
         return self.prompt if side == "prompt" else self.completion

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -29,6 +30,7 @@ from pydantic_core import PydanticCustomError
 from lockgate.exchange import KINDS, ROLES, Kind, Role, Side
 from lockgate.policy.document import Node
 from lockgate.policy.nearest import suggest
+from lockgate.policy.surfaces import DEFAULT, NAMES
 
 DEFAULT_MESSAGE = "This was stopped by a rule of this service."
 
@@ -236,6 +238,18 @@ class Rule(Model):
         return self
 
 
+Unguarded = Literal["allow", "refuse"]
+
+
+def _surfaces(given: Unguarded | dict[str, Unguarded]) -> Unguarded | dict[str, Unguarded]:
+    for name in given if isinstance(given, dict) else ():
+        if name not in NAMES:
+            raise problem(f"there is no surface `{name}`", suggest(name, NAMES) or "the docs list them")
+    if isinstance(given, dict) and DEFAULT not in given:
+        raise problem("`default` is missing", "say what happens to the surfaces that are not named")
+    return given
+
+
 class Policy(Model):
     """A policy, with all that it extends merged in.
 
@@ -247,7 +261,7 @@ class Policy(Model):
     name: Name
     description: str = ""
     extends: Words = ()
-    unguarded: Literal["allow", "refuse"] = "allow"
+    unguarded: Annotated[Unguarded | dict[str, Unguarded], AfterValidator(_surfaces)] = "allow"
     unknown: Literal["allow", "flag", "refuse"] = "allow"
     deadline_ms: Annotated[StrictInt, Field(ge=1, le=60_000)] = 1_000
     stream: Stream = Stream()

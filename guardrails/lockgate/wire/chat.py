@@ -37,6 +37,7 @@ from lockgate.wire.lens import Dialect, EventReading, Note, RequestReading, Said
 from lockgate.wire.logprobs import read_logprobs
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_setting, read_strings, read_tool
+from lockgate.wire.splice import splice
 
 MOST_CHOICES = 128
 """Choices that an answer of ours has at most."""
@@ -49,6 +50,8 @@ class ChatLens(Dialect):
     operation = "chat"
     path = "/chat/completions"
     done = True
+    beside: Collection[str] = frozenset({"metadata"})
+    """Members of an answer whose words are judged with the first choice's."""
 
     def read_request(self, document: Any) -> RequestReading:
         """Raises WireError where the document can't be a chat request."""
@@ -100,12 +103,14 @@ class ChatLens(Dialect):
         return len(choices_in(document))
 
     def refuse(self, body: bytes, document: Any, refused: Mapping[int, str]) -> bytes:
-        return refuse_choices(body, document, refused)
+        out = refuse_choices(body, document, refused)
+        gone = document.keys() & self.beside if 0 in refused else ()
+        return splice(out, {f"/{key}": b"null" for key in gone})
 
     def dependants(self, document: Any, where: str, edits: Sequence[Edit]) -> dict[str, bytes | None]:
         return dependants(document, where, edits)
 
-    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any]:
+    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any] | None:
         said = {"role": "assistant", "content": None, "refusal": message}
         return {
             "id": f"chatcmpl-{exchange.id}",
@@ -165,7 +170,7 @@ def read_member(reading: Reading, where: str, key: str, value: Any) -> None:
     elif key == "prediction":
         if not isinstance(value, dict):
             raise WireError("prediction must be an object", where=where, code="invalid_type")
-        _content(reading, f"{where}/content", value.get("content"), "assistant", "text")
+        read_content(reading, f"{where}/content", value.get("content"), "assistant", "text")
         for other in value.keys() - {"type", "content"}:
             reading.unread(f"{where}/{escape(other)}")
     elif key in ("stop", "metadata", "web_search_options"):
@@ -201,7 +206,7 @@ def read_message(reading: Reading, where: str, message: dict[str, Any], role: Ro
     for key, value in message.items():
         if key == "content":
             kind: Kind = "tool_result" if role == "tool" else "text"
-            _content(reading, f"{where}/content", value, role, kind, choice)
+            read_content(reading, f"{where}/content", value, role, kind, choice)
         elif key not in MESSAGE_KNOWN:
             reading.unread(f"{where}/{escape(key)}")
         elif value is None:
@@ -249,7 +254,8 @@ def read_other(
     read_odd(reading, where, value, role=role, kind=kind, choice=choice)
 
 
-def _content(reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None) -> None:
+def read_content(reading: Reading, where: str, content: Any, role: Role, kind: Kind, choice: int | None = None) -> None:
+    """A message's content: a string or parts."""
     if isinstance(content, str):
         if content:
             reading.segments.append(Segment(where, role, kind, content, choice))
@@ -274,7 +280,7 @@ def _part(reading: Reading, where: str, part: Any, role: Role, kind: Kind, choic
         _rest_of_part(reading, where, part.keys() - {"type", key})
         return
     if name == "thinking":
-        _content(reading, f"{where}/thinking", part.get("thinking"), role, "reasoning", choice)
+        read_content(reading, f"{where}/thinking", part.get("thinking"), role, "reasoning", choice)
         _rest_of_part(reading, where, part.keys() - {"type", "thinking"})
         return
     if name in MEDIA:

@@ -41,7 +41,8 @@ def read_event(document: Any) -> EventReading:
             _choice(reading, f"/choices/{i}", choice, i)
     else:
         add_other(reading, "/choices", choices, 0, "/choices")
-    add_whole(reading, "/error", document.get("error"), 0, "/error")
+    for key in ANSWER_STRINGS:
+        add_whole(reading, f"/{key}", document.get(key), 0, f"/{key}")
     if not document.keys() <= ANSWER_KNOWN:
         _beside(reading, document)
         add_rest(reading, "", document.keys() - ANSWER_KNOWN - BESIDE)

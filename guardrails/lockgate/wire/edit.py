@@ -101,16 +101,20 @@ def refuse_choices(body: bytes, document: Any, refused: Mapping[int, str]) -> by
     its index is kept: what else stands in it may spell the text again. Keys of `refused` are positions in `choices`."""
     values: dict[str, bytes] = {}
     for position, message in refused.items():
-        choice = document["choices"][position]
-        index = choice.get("index") if isinstance(choice, dict) else None
-        said = {
-            "index": index if isinstance(index, int) else position,
-            "message": {"role": "assistant", "content": None, "refusal": message or None},
-            "logprobs": None,
-            "finish_reason": "content_filter",
-        }
+        said = refused_choice(document["choices"][position], position, message)
         values[f"/choices/{position}"] = json.dumps(said, separators=(",", ":")).encode()
     return splice(body, values)
+
+
+def refused_choice(choice: Any, position: int, message: str) -> dict[str, Any]:
+    """What is left of a refused choice that stood at `position`."""
+    index = choice.get("index") if isinstance(choice, dict) else None
+    return {
+        "index": index if isinstance(index, int) else position,
+        "message": {"role": "assistant", "content": None, "refusal": message or None},
+        "logprobs": None,
+        "finish_reason": "content_filter",
+    }
 
 
 def with_note(body: bytes, note: Mapping[str, Any], flags: Sequence[Flag]) -> bytes:

@@ -90,11 +90,13 @@ class Dialect(Lens, Protocol):
     """
 
     operation: str
-    """What the API does, as the GenAI conventions name it: `gen_ai.operation.name`."""
+    """What the API does, as the GenAI conventions name it: `gen_ai.operation.name`. Empty where no model is asked."""
     path: str
     """Below the base URL, for telemetry: ``/chat/completions``."""
     done: bool
     """Whether its streams end with ``[DONE]``."""
+    stored: bool = False
+    """Whether it gets what was said before, and its requests may have no body; `read_request` is then given None."""
 
     # A request.
 
