@@ -68,7 +68,7 @@ SCENES: dict[str, Scene] = {
     "refused-stream": Scene(says=["Here you are: ", *KEY_BLOCK.splitlines(keepends=True)]),
     "failed": Scene(policy="strict", more={"tools": [LOOKUP]}),
     "failed-stream": Scene(policy="strict", says=["Looking it up.", "tool:anna@example.com"]),
-    "unguarded-refused": Scene(policy="strict", path="/v1/embeddings"),
+    "unguarded-refused": Scene(policy="strict", path="/v1/files"),
     "upstream-gone": Scene(says=None),
     "no-key": Scene(keyed=True),
     "bad-json": Scene(asks=b'{"model": "m", "model": "n"}'),

@@ -175,7 +175,7 @@ class TestAtTheDoor:
 
 
 class TestWhatTheUpstreamSees:
-    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+    @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/files"])
     async def test_the_operator_s_key_and_never_the_client_s(self, bench: Bench, path: str) -> None:
         text = bench.add()
         async with bench.client() as client:
@@ -214,7 +214,7 @@ class TestWhatAKeyMeans:
                 answer = await client.post("/v1/chat/completions", json=asked("some tea"), headers=bearer(text))
                 statuses[name] = answer.status_code
                 policies[name] = answer.headers["x-lockgate-policy"].partition("@")[0]
-            await client.post("/v1/embeddings", json={}, headers=bearer(keys["other"]))
+            await client.post("/v1/files", json={}, headers=bearer(keys["other"]))
         assert statuses == {"gold": 400, "plain": 200, "other": 200, "none": 200}
         assert policies == {"gold": "staff", "plain": "staff", "other": "staff", "none": "permissive"}
         audit.close()
@@ -234,7 +234,7 @@ class TestWhatAKeyMeans:
         app = bench.app()
         async with bench.client(app) as client:
             for text in (first, second):
-                await client.post("/v1/embeddings", json={}, headers=bearer(text))
+                await client.post("/v1/files", json={}, headers=bearer(text))
         assert counts(app)["unguarded"] == 2
 
     def test_a_policy_that_is_wrong_is_said_at_the_start(self, bench: Bench) -> None:

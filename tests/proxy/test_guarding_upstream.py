@@ -40,12 +40,12 @@ from saying import DONE, finish, plan_of, role, text
 async def test_other_paths_pass_as_they_are(ask_by: Guarding) -> None:
     async with ask_by(replying(json_answer({"object": "list", "data": []}))) as ask:
         assert (await ask.call(ask.client.models.list)).data == []
-        made = await ask.call(ask.client.embeddings.create, model="m", input="plugh", encoding_format="float")
+        made = await ask.call(ask.client.embeddings.create, model="m", input="plover", encoding_format="float")
         assert made.data == []
         await ask.call(ask.client.files.create, file=("a.txt", b"plugh sk-abcd1234"), purpose="batch")
     listed, embedded, uploaded = ask.upstream.requests
     assert (listed.method, listed.target, listed.header("content-length")) == ("GET", "/v1/models", None)
-    assert json.loads(embedded.body)["input"] == "plugh"
+    assert json.loads(embedded.body)["input"] == "plover"
     assert b"plugh sk-abcd1234" in uploaded.body
 
 
