@@ -10,14 +10,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from openai.types import (
+    Completion,
+    CreateEmbeddingResponse,
+    EmbeddingCreateParams,
+    ModerationCreateParams,
+    ModerationCreateResponse,
+)
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from openai.types.chat.completion_create_params import CompletionCreateParams as ChatParams
+from openai.types.completion_create_params import CompletionCreateParams as CompletionParams
 from ruamel.yaml import YAML
 
+from lockgate.wire import chat_fields, completions, inputs
 from lockgate.wire.chat import ChatLens
-from lockgate.wire.chat_fields import BESIDE
+from lockgate.wire.completions import CompletionsLens
+from lockgate.wire.inputs import EmbeddingsLens, ModerationsLens
 from lockgate.wire.lens import EventReading
-from sdk_types import Place, arms, places
+from sdk_types import Place, arms, members, places, word_of
 
 MARK = "mArKeR7"
 TABLE: dict[str, dict[str, str]] = YAML(typ="safe").load(Path(__file__).with_name("sdk_unread.yaml").read_text("utf-8"))
@@ -31,18 +41,31 @@ class Document(NamedTuple):
     beside: dict[str, str] | None = None
 
 
-CHAT = ChatLens()
+CHAT, COMPLETIONS, EMBEDDINGS, MODERATIONS = ChatLens(), CompletionsLens(), EmbeddingsLens(), ModerationsLens()
+BESIDE = {**chat_fields.BESIDE, **completions.BESIDE, **inputs.BESIDE}
 
 DOCUMENTS = {
     "chat.request": Document(ChatParams, CHAT.read_request, BESIDE["chat.prompt"]),
     "chat.answer": Document(ChatCompletion, CHAT.read_answer, BESIDE["chat.completion"]),
     "chat.event": Document(ChatCompletionChunk, CHAT.read_event, BESIDE["chat.completion"]),
+    "completions.request": Document(CompletionParams, COMPLETIONS.read_request, BESIDE["completions.prompt"]),
+    "completions.answer": Document(Completion, COMPLETIONS.read_answer, BESIDE["completions.completion"]),
+    "completions.event": Document(Completion, COMPLETIONS.read_event, BESIDE["completions.completion"]),
+    "embeddings.request": Document(EmbeddingCreateParams, EMBEDDINGS.read_request, BESIDE["embeddings.prompt"]),
+    "embeddings.answer": Document(CreateEmbeddingResponse, EMBEDDINGS.read_answer, BESIDE["embeddings.completion"]),
+    "moderations.request": Document(ModerationCreateParams, MODERATIONS.read_request, BESIDE["moderations.prompt"]),
+    "moderations.answer": Document(ModerationCreateResponse, MODERATIONS.read_answer, BESIDE["moderations.completion"]),
 }
 
 
 @cache
 def walked(name: str) -> dict[str, Place]:
-    return {place.where: place for arm in arms(DOCUMENTS[name].type) for place in places(arm)}
+    """Of a union, each arm that says what it is by itself; those that don't are one document with and without more."""
+    found = {}
+    for arm in arms(DOCUMENTS[name].type):
+        told = f"({word_of(arm)})" if "type" in members(arm) else ""
+        found.update({told + place.where: place for place in places(arm)})
+    return found
 
 
 def texts_of(reading: Any) -> list[str]:
