@@ -15,6 +15,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "secrets": {},
     "pii": {},
     "invisible": {},
+    "delimiters": {},
+    "leak": {},
     "size": {"max_characters": 5},
     "classifier": {"heads": ["injection"]},
     "topic": {"denied": {"weather": ["Will it rain?"]}},
