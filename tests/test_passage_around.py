@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def b64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "plain": lambda text: text,
     "full-width": lambda text: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in text),
     "look-alikes": lambda text: text.translate(str.maketrans("aeopc", "аеорс")),
@@ -50,7 +51,7 @@ FORMS = {
     "behind 100 kB": lambda text: CALM * 1400 + text,
     "within 100 kB": lambda text: CALM * 700 + text + " " + CALM * 700,
 }
-FOR_MODELS = {
+FOR_MODELS: dict[str, Callable[[str], str]] = {
     "spaced": " ".join,
     "hyphens": lambda text: " ".join("-".join(word) for word in text.split()),
     "leet": lambda text: text.translate(LEETED),

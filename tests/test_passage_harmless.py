@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import codecs
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ SAID = [
     "This novel tells the story of a sailor and his daughter.",
     "Cut the paper along the dotted line and fold it twice.",
 ]
-FORMS = {
+FORMS: dict[str, Callable[[str], str]] = {
     "base64": lambda text: base64.b64encode(text.encode()).decode(),
     "hexadecimal": lambda text: text.encode().hex(),
     "ROT13": lambda text: codecs.encode(text, "rot13"),
