@@ -114,7 +114,7 @@ def history(given: argparse.Namespace, folder: Path) -> tuple[list[str], list[Go
 
     def read(model: Model, wanted: Sequence[str], units: Callable[[str], list[Unit]]) -> object:
         asked = [(one, units(one)) for one in wanted]
-        return loop.run_until_complete(read_units(model, asked, "", alone=True))
+        return loop.run_until_complete(read_units(model, asked, "", alone=("injection", "indirect")))
 
     sides: dict[str, tuple[int, Callable[[], object]]] = {
         "seen before: scores of 20 texts": (

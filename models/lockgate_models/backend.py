@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 Device = Literal["cpu", "gpu"]
 
 _WIDTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-"""Few widths: what a runtime prepares for a shape is kept, and padding costs at most a third."""
+"""Few widths: what a runtime prepares for a shape is kept, and padding costs at most a third. A CPU prepares nothing,
+and a sequence that is run alone there needs no padding."""
 
 Batch = NDArray[np.int64]
 """(sequences, tokens), padded with 0 on the right."""
@@ -30,10 +31,10 @@ class Backend(Protocol):
     def close(self) -> None: ...
 
 
-def padded(sequences: Sequence[Sequence[int]]) -> tuple[Batch, Batch]:
-    """(ids, mask) of a batch, as wide as the next of the usual widths."""
+def padded(sequences: Sequence[Sequence[int]], *, exact: bool = False) -> tuple[Batch, Batch]:
+    """(ids, mask) of a batch, as wide as the next of the usual widths; `exact`, no wider than its longest."""
     longest = max(map(len, sequences))
-    width = next((w for w in _WIDTHS if w >= longest), longest)
+    width = longest if exact else next((w for w in _WIDTHS if w >= longest), longest)
     ids = np.zeros((len(sequences), width), np.int64)
     mask = np.zeros_like(ids)
     for i, sequence in enumerate(sequences):

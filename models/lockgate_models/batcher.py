@@ -40,6 +40,7 @@ class Batcher:
     def __init__(self, backend: Backend, *, budget: int, most: int = 64, room: int = 1 << 18) -> None:
         self._backend = backend
         self._shape = (budget, most, room)
+        self._alone = most == 1
         self._changed = threading.Condition()
         self._line = Line(budget, most, room)
         self._threads: list[threading.Thread] = []
@@ -118,7 +119,7 @@ class Batcher:
     def _run(self, batch: list[Ticket]) -> None:
         sequences = [ticket.payload[0] for ticket in batch]  # type: ignore[index]
         try:
-            ids, mask = padded(sequences)
+            ids, mask = padded(sequences, exact=self._alone)
             outputs = self._backend.run(ids, mask)
             rows = [
                 {name: _own(values, i, len(sequence), ids.shape[1]) for name, values in outputs.items()}

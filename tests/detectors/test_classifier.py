@@ -77,6 +77,21 @@ async def test_an_attack_is_found_as_the_sentence_that_it_is() -> None:
     assert spans in ([(0, len(calm + attack + calm))], [(len(calm), len(calm + attack))])
 
 
+async def test_sentences_are_read_only_where_their_unit_is_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "AWAKE", 0.5)  # the tiny model is never as sure as a real one
+    counts = MODELS.named("tiny").classifier()._batcher.counts
+    detector = made("injection")
+    calm, suspect = (
+        "A calm and quiet text here. Calm is the other one too.",
+        "A calm attack is in this. Calm is the other one.",
+    )
+    before = counts.sequences
+    await detector.detect([text(calm)], EXCHANGE)
+    assert counts.sequences == before + 1
+    await detector.detect([text(suspect)], EXCHANGE)
+    assert counts.sequences == before + 3
+
+
 async def test_disguised_letters_are_folded_before_the_model_reads() -> None:
     assert await found(made("injection"), text("an \uff41tt\u0430ck")) == [("/a", "injection", (0, 9))]
 

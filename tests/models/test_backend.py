@@ -41,3 +41,12 @@ def test_padding_keeps_the_sequences(sequences: list[list[int]]) -> None:
 def test_widths_are_few() -> None:
     assert len({padded([[1] * n])[0].shape[1] for n in range(1, 513)}) <= 10
     assert padded([[1] * 600])[0].shape == (1, 600)
+    assert padded([[1] * 17], exact=True)[0].shape == (1, 17)
+
+
+def test_a_sequence_that_is_run_alone_has_no_padding() -> None:
+    batcher = Batcher(Lengths(), budget=100, most=1)
+    for future in batcher.submit([[1] * 17, [1] * 5]):
+        future.result(10)
+    assert (batcher.counts.tokens, batcher.counts.padded) == (22, 22)
+    batcher.close()

@@ -119,5 +119,5 @@ def test_a_long_text_goes_in_pieces_that_leave_nothing_out(text: str) -> None:
 async def test_a_short_text_scores_as_its_units_do(moderator: Moderator) -> None:
     text = "calm. " * 200 + "a bomb. " + "law. " * 100
     (found,) = await moderator.moderate([text])
-    (reads,) = await read_units(moderator.model, [(text, covering(text))], "test", alone=False)
+    (reads,) = await read_units(moderator.model, [(text, covering(text))], "test")
     assert found.scores["violence"] == pytest.approx(max(read.scores.labels["harm.violence"] for read in reads))

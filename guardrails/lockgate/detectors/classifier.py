@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 KIND = "classifier"
 ALONE = frozenset({"injection", "indirect"})
 """Families that also read each sentence alone: an attack is one sentence somewhere."""
+AWAKE = 0.01
+"""What a unit must say of such a family for its sentences to be read: nine in ten ordinary units say less, and of the
+attacks of our development rows none that a sentence alone gives away."""
 _SHORT = 24  # characters: what is shorter says nothing alone
 
 Sensitivity = Literal["low", "normal", "high"]
@@ -65,7 +68,7 @@ class Read(NamedTuple):
 
     unit: Unit
     scores: TextScores
-    alone: Sequence[tuple[Unit, TextScores]]
+    alone: list[tuple[Unit, TextScores]]
     decoded: Sequence[TextScores] = ()
 
 
@@ -91,7 +94,7 @@ class ClassifierDetector:
     def __init__(self, model: Model, thresholds: Mapping[str, float]) -> None:
         self._model = model
         self._thresholds = dict(thresholds)
-        self._alone = any(label.partition(".")[0] in ALONE for label in thresholds)
+        self._alone = [label for label in thresholds if label.partition(".")[0] in ALONE]
         self._rests = rests_of(model.manifest)
         self.labels = frozenset(thresholds)
         self.models = (model.name,)
@@ -123,10 +126,11 @@ class ClassifierDetector:
 def heights(read: Read, labels: Iterable[str], rests: Mapping[str, str]) -> Iterator[Height]:
     """How high each label is: of the whole unit, of what it says in another form, or of the sentence that says more than
     it."""
+    plain = set(rests.values())  # what stands for none is said of the text as it stands
     for label in labels:
-        whole = (
-            max((read.scores, *read.decoded), key=lambda scores: scores.labels[label]) if read.decoded else read.scores
-        )
+        whole = read.scores
+        if read.decoded and label not in plain:
+            whole = max((whole, *read.decoded), key=lambda scores: scores.labels[label])
         score, place = whole.labels[label], read.unit
         if label.partition(".")[0] in ALONE:
             for sentence, scores in read.alone:
@@ -160,43 +164,58 @@ async def read_units(
     asked: Sequence[tuple[str, Sequence[Unit]]],
     lane: str,
     *,
-    alone: bool,
+    alone: Collection[str] = (),
     before: str | None = None,
     decode: bool = False,
 ) -> list[list[Read]]:
-    """What the model says of each unit of each text; with `alone`, of each own sentence too; with `decode`, of what a unit
-    says in another form. `before`, of the pair form, is what they all answer. One batch. Raises OverloadError,
-    BackendError."""
+    """What the model says of each unit of each text; with `decode`, of what a unit says in another form. Where one of the
+    labels `alone` is not as good as ruled out for a unit, each of its own sentences is read too. `before`, of the pair
+    form, is what they all answer. Raises OverloadError, BackendError."""
+    plans = [
+        [(unit, [*_coded(text[unit.start : unit.end], bool(alone))] if decode else []) for unit in units]
+        for text, units in asked
+    ]
+    wanted = [
+        said
+        for (text, _), plan in zip(asked, plans, strict=True)
+        for unit, coded in plan
+        for said in (text[unit.start : unit.end], *coded)
+    ]
+    scores = iter(await _scores(model, wanted, lane, before))
+    found = [[Read(unit, next(scores), [], [next(scores) for _ in coded]) for unit, coded in plan] for plan in plans]
+    if not alone:
+        return found
+    awake = [
+        (read, text, inner)
+        for (text, _), reads in zip(asked, found, strict=True)
+        for read in reads
+        if any(read.scores.labels[label] >= AWAKE for label in alone)
+        and (inner := [s for s in sentences(text, read.unit) if s.end - s.own >= _SHORT])
+    ]
+    wanted = [text[one.start : one.end] for _, text, inner in awake for one in inner]
+    scores = iter(await _scores(model, wanted, lane, before) if wanted else ())
+    for read, _, inner in awake:
+        read.alone.extend((one, next(scores)) for one in inner)
+    return found
+
+
+async def _scores(model: Model, texts: Sequence[str], lane: str, before: str | None) -> list[TextScores]:
     from lockgate_models.errors import OverloadedError
 
-    plans = [[_reading(text, unit, alone=alone, decode=decode) for unit in units] for text, units in asked]
-    wanted: list[str] = []
-    for (text, _), plan in zip(asked, plans, strict=True):
-        for unit, inner, coded in plan:
-            wanted += [seen(text[one.start : one.end]) for one in (unit, *inner)]
-            wanted += map(seen, coded)
     lead = seen(before) if before is not None else None
-    pairs = wanted if lead is None else [(lead, text) for text in wanted]
+    folded = [seen(text) for text in texts]
     try:
-        scores = iter(await model.classifier().scores(pairs, lane))
+        return await model.classifier().scores(folded if lead is None else [(lead, text) for text in folded], lane)
     except OverloadedError:
         raise OverloadError from None
-    return [
-        [
-            Read(unit, next(scores), [(one, next(scores)) for one in inner], [next(scores) for _ in coded])
-            for unit, inner, coded in plan
-        ]
-        for plan in plans
-    ]
 
 
-def _reading(text: str, unit: Unit, *, alone: bool, decode: bool) -> tuple[Unit, list[Unit], list[str]]:
-    """What is read of a unit: itself, sentences of it, and what it says in another form, of which sentences too."""
-    inner = [s for s in sentences(text, unit) if s.end - s.own >= _SHORT] if alone else []
-    coded = readings(text[unit.start : unit.end]) if decode else []
-    if alone:
-        coded += [said[a:b] for said in coded for a, b in windows(said) if _SHORT <= b - a < len(said)]
-    return unit, inner, coded
+def _coded(text: str, alone: bool) -> Iterator[str]:
+    """What a text says in another form; with `alone`, each sentence of that too."""
+    for said in readings(text):
+        yield said
+        if alone:
+            yield from (said[a:b] for a, b in windows(said) if _SHORT <= b - a < len(said))
 
 
 def asked_for(exchange: Exchange) -> str:

@@ -45,7 +45,7 @@ class NamesDetector:
     async def detect(self, segments: Sequence[Segment], exchange: Exchange) -> Sequence[Finding | Doubt]:
         texts = [whole_of(segment) for segment in segments]
         units = [units_of(segment) for segment in segments]
-        read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id, alone=False)
+        read = await read_units(self._model, list(zip(texts, units, strict=True)), exchange.id)
         found: list[Finding | Doubt] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             for result in results:

@@ -72,7 +72,7 @@ class TopicDetector:
         examples = await self._examples(exchange.id)
         asked = [(whole_of(segment), units_of(segment)) for segment in segments]
         found: list[Finding] = []
-        for segment, read in zip(segments, await read_units(self._model, asked, exchange.id, alone=False), strict=True):
+        for segment, read in zip(segments, await read_units(self._model, asked, exchange.id), strict=True):
             shift = len(segment.before or "")
             embeddings = [one.scores.embedding for one in read if one.scores.embedding is not None]
             for one in read:

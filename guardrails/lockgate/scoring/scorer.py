@@ -148,7 +148,9 @@ class Scorer:
                 elif name in asked.values() or (self.pii is not None and self.pii.names):
                     company.append(text)
         await asyncio.gather(
-            self._read(alone, alone=True), self._read(company, alone=False), self._read_answers(rows, answers)
+            self._read(alone, [label for label in self._model.manifest.labels if label.partition(".")[0] in ALONE]),
+            self._read(company),
+            self._read_answers(rows, answers),
         )
         return [self._said(row, mine, answer) for row, mine, answer in zip(rows, texts, answers, strict=True)]
 
@@ -163,11 +165,12 @@ class Scorer:
             return None
         return _Text(_segment("response", row.texts["response"]))
 
-    async def _read(self, texts: Sequence[_Text], *, alone: bool) -> None:
+    async def _read(self, texts: Sequence[_Text], alone: Collection[str] = ()) -> None:
         if not texts:
             return
         asked = [(text.segment.text, units_of(text.segment) or [Unit(0, 0, 0)]) for text in texts]
-        for text, reads in zip(texts, await read_units(self._model, asked, "score", alone=alone), strict=True):
+        all_reads = await read_units(self._model, asked, "score", alone=alone, decode=True)
+        for text, reads in zip(texts, all_reads, strict=True):
             text.reads = reads
             self._foreign(text, self._model)
 
