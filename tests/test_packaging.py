@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.full  # each builds, or makes an environment
+
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("guardrails", "proxy", "models", "policies")
 FILES = ("pyproject.toml", ".gitignore", "README.md", "CHANGELOG.md", "LICENSE")
@@ -233,7 +235,6 @@ def test_an_editable_install_sees_a_change_at_once(tmp_path: Path) -> None:
     assert place.python_says("from lockgate.new_module import WORD; print(WORD)") == "new"
 
 
-@pytest.mark.full
 def test_a_users_installation_runs_the_demo(wheel: Path, tmp_path: Path) -> None:
     """As a user would: a fresh environment, the wheel with its extra, the packages that it asks for."""
     venv.create(tmp_path / "venv", with_pip=True, symlinks=True)
