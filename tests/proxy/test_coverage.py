@@ -34,7 +34,7 @@ SAID = "completion;scanned=1;skipped=0;unknown=0"
         (
             "hello",
             {},
-            json_answer(chat_answer("hi", "ho") | {"more": 1, "obfuscation": "xx", "moderation": {}}),
+            json_answer(chat_answer("hi", "ho") | {"more": 1, "obfuscation": "xx", "prompt_filter_results": []}),
             f"{CLEAN}, completion;scanned=2;skipped=2;unknown=1;padding=1;filter=1",
         ),
         ("hello", {}, b"not HTTP\r\n\r\n", CLEAN),
