@@ -25,7 +25,7 @@ def rule(rewrite: object) -> PlannedRule:
     [("redact", "[CARD]"), ("mask", "****"), ("remove", ""), ({"replace": "<x>"}, "<x>"), ({"replace": ""}, "")],
 )
 def test_replacement(rewrite: object, expected: str) -> None:
-    assert replacement(rule(rewrite), "CARD", 4) == expected
+    assert replacement(rule(rewrite), "CARD", "4111") == expected
 
 
 def test_an_edit_is_as_wide_as_its_finding() -> None:

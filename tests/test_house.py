@@ -48,15 +48,25 @@ ROOMS: dict[str, set[str]] = {
     "policy.plan": VALUES | {"detectors", "policy.conditions"},
     "policy.compile": VALUES | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan"},
     # A plan at work. No station knows the one before it.
-    "act": VALUES | {"policy.plan"},
+    "masks": set(),
+    "act": VALUES | {"masks", "policy.plan"},
     "decide": VALUES | {"act", "policy.conditions", "policy.plan"},
     "tail": READING | {"policy.plan"},
     "gate": READING | {"act", "decide", "policy.plan", "tail"},
     "joined": READING | {"policy.plan"},
     "engine": READING | {"decide", "gate", "joined", "policy.plan"},
-    "wire": VALUES | {"act"},
+    "wire": VALUES | {"act", "forms"},
+    # How texts are edited: masks, JSON that stays JSON, and values that are put back.
+    "forms": set(),
+    "outline": {"forms"},
+    "restoring": set(),
+    "editing": VALUES | {"act", "decide", "forms", "masks", "outline", "policy.plan", "restoring", "wire"},
+    "gate_text": VALUES | {"act", "editing", "forms", "gate", "outline", "policy.plan", "restoring"},
+    "settling": VALUES | {"decide", "gate", "policy.conditions", "policy.plan"},
     # The one story that both doors tell, and what remembers it.
-    "passage": READING | {"decide", "engine", "gate", "marks", "policy.conditions", "policy.plan", "wire"},
+    "passage": READING
+    | {"act", "decide", "editing", "engine", "gate", "gate_text", "marks", "masks", "policy.plan", "settling"}
+    | {"wire"},
     "audit": VALUES | {"marks"},
     "marks": VALUES,
     "telemetry": VALUES,
@@ -68,6 +78,7 @@ ROOMS: dict[str, set[str]] = {
         "detectors",
         "engine",
         "ids",
+        "masks",
         "passage",
         "pieces",
         "policy",
@@ -79,7 +90,8 @@ ROOMS: dict[str, set[str]] = {
     | {"act", "decide", "engine", "explain_stream", "ids", "passage", "policy.plan", "shape", "windows", "wire"},
     "explain_stream": VALUES | {"passage", "wire"},
     "shape": set(),
-    "policy.cases": VALUES | {"engine", "ids", "passage", "pieces", "policy", "policy.nearest", "policy.plan", "wire"},
+    "policy.cases": VALUES
+    | {"engine", "ids", "masks", "passage", "pieces", "policy", "policy.nearest", "policy.plan", "wire"},
     "": VALUES | {"engine", "guard", "policy"},
 }
 """Room of `lockgate` → the rooms it may import, besides itself. A room is a module or a package, less the modules that have

@@ -8,11 +8,12 @@ import pytest
 
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Subject
-from lockgate.passage import Passage, settled
+from lockgate.passage import Passage
 from lockgate.pieces import Pieces
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
+from lockgate.settling import settled
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.values import edit_value, read_value
 

@@ -4,46 +4,97 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
+from lockgate.masks import Masks
 from lockgate.policy.plan import PlannedRule
 from lockgate.verdict import Edit, Finding
 
 
-def replacement(rule: PlannedRule, label: str, width: int) -> str:
-    """What `rule` puts in the place of a finding of `label` that is `width` characters long."""
+def replacement(rule: PlannedRule, label: str, text: str, masks: Masks | None = None) -> str:
+    """What `rule` puts in the place of `text`, in which a `label` was found. Without `masks`, what needs one shows the
+    label alone: no text leaves so, and nobody can tell two values apart."""
     rewrite = rule.rewrite
     assert rewrite is not None
-    if rewrite.mode == "redact":
-        return f"[{label}]"
     if rewrite.mode == "mask":
-        return "*" * width
+        return "*" * len(text)
     if rewrite.mode == "remove":
         return ""
-    return rewrite.text
+    if rewrite.mode == "replace":
+        return rewrite.text
+    if rewrite.mode == "redact" or masks is None:
+        return f"[{label}]"
+    return masks.mask(rewrite.mode, label, text)
 
 
-def edit_for(rule: PlannedRule, finding: Finding) -> Edit:
+def edit_for(rule: PlannedRule, finding: Finding, text: str | None = None, masks: Masks | None = None) -> Edit:
+    """The edit that `rule` makes of a finding of `text`."""
     assert finding.span is not None
     start, end = finding.span
-    return Edit(finding.where, finding.span, replacement(rule, finding.label, end - start), rule.id, rule.priority)
+    if text is None:
+        text, masks = " " * (end - start), None
+    make = partial(_made, rule, finding.label, masks)
+    return Edit(
+        finding.where, finding.span, make(text), rule.id, rule.priority,
+        kind=(finding.detector, finding.label), text=text, make=make,
+        restores=rule.rewrite is not None and rule.rewrite.restore,
+    )  # fmt: skip
+
+
+def _made(rule: PlannedRule, label: str, masks: Masks | None, text: str) -> str:
+    return replacement(rule, label, text, masks)
 
 
 def unite(edits: Iterable[Edit]) -> list[Edit]:
     """Edits by place and position, overlapping ones as one: it covers them all, and takes the replacement of the
     highest priority (equal: the widest, then the first). United edits may be united again: in whatever order and
     groups edits come, what comes of them is the same, so a stream, which learns of them one after the other, agrees
-    with the whole."""
+    with the whole. Edits of one rule for one label that overlap are of one thing: its mask is that of all of it."""
     out: list[Edit] = []
-    for edit in sorted(edits, key=lambda e: (e.where, e.span[0], -e.span[1])):
-        last = out[-1] if out else None
-        if last is None or last.where != edit.where or edit.span[0] >= last.span[1]:
-            out.append(edit)
-            continue
-        span = (last.span[0], max(last.span[1], edit.span[1]))
-        winner = min(edit, last, key=_rank)
-        found = winner.found or winner.span
-        out[-1] = replace(winner, span=span, found=None if found == span else found)
+    group: list[Edit] = []  # what overlaps
+    reach = 0
+    for edit in sorted(_parts(edits), key=lambda e: (e.where, e.span[0], -e.span[1])):
+        if group and (group[0].where != edit.where or edit.span[0] >= reach):
+            out.append(_one(group, reach))
+            group = []
+        reach = max(reach, edit.span[1]) if group else edit.span[1]
+        group.append(edit)
+    if group:
+        out.append(_one(group, reach))
     return out
+
+
+def _parts(edits: Iterable[Edit]) -> Iterable[Edit]:
+    for edit in edits:
+        yield from edit.parts or (edit,)
+
+
+def _one(group: Sequence[Edit], reach: int) -> Edit:
+    """One edit in the place of edits, sorted by their start, that overlap."""
+    if len(group) == 1:
+        return group[0]
+    span = (group[0].span[0], reach)
+    winner = min(_joined(group), key=_rank)
+    found = winner.found or winner.span
+    return replace(winner, span=span, found=None if found == span else found, parts=tuple(group))
+
+
+def _joined(group: Sequence[Edit]) -> Iterable[Edit]:
+    """What one rule found of one label, and overlaps, as one edit."""
+    newest: dict[tuple[str, tuple[str, str]], Edit] = {}
+    for edit in group:
+        name = (edit.rule, edit.kind)
+        before = newest.get(name)
+        if before is None or before.make is None or edit.make is None or edit.span[0] >= before.span[1]:
+            if before is not None:
+                yield before
+            newest[name] = edit
+            continue
+        if edit.span[1] > before.span[1]:
+            text = before.text + edit.text[before.span[1] - edit.span[0] :]
+            span = (before.span[0], edit.span[1])
+            newest[name] = replace(before, span=span, text=text, replacement=before.make(text))
+    yield from newest.values()
 
 
 def _rank(edit: Edit) -> tuple[int, int, int, str, str]:

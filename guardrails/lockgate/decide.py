@@ -9,7 +9,10 @@ from lockgate.act import edit_for, unite
 from lockgate.exchange import Exchange, Side
 from lockgate.policy.conditions import Answer, ConditionFailure
 from lockgate.policy.plan import Plan, PlannedRule, request_facts
-from lockgate.verdict import Action, Failure, Finding, Flag, RuleOutcome, Verdict
+from lockgate.verdict import Action, Edit, Failure, Finding, Flag, RuleOutcome, Verdict
+
+PARTIAL = frozenset({"too_wide", "uneditable", "unfit", "straddles"})
+"""Reasons of failures that leave a detector's other findings what they are."""
 
 UNKNOWN_RULE = "unknown"
 """The rule id under which the policy's `unknown:` reports."""
@@ -48,10 +51,12 @@ def decide(
     *,
     choice: int | None = None,
     unknown: Sequence[str] = (),
+    make: Callable[[PlannedRule, Finding], Edit | None] = edit_for,
 ) -> Verdict:
     """Decide one side of an exchange; of a completion, one choice of it.
 
-    `unknown` are the pointers of what no lens knew.
+    `unknown` are the pointers of what no lens knew. `make` makes the edit of a finding, or says None where the text
+    can't take it: the rule has failed then (`unfit`).
     """
     verdict = blank(plan, side)
     if not results and not unknown and all(rule.uses for rule in rules):
@@ -86,7 +91,7 @@ def decide(
         elif result.failures:
             failed.append((rule, result.failures))
     hits, failed = _permit(verdict, hits, failed, choice)
-    _apply(verdict, hits, choice)
+    _apply(verdict, hits, failed, choice, make)
     if unknown:
         _unknown(verdict, plan, unknown, choice)
     _fail(verdict, failed, choice)
@@ -120,7 +125,7 @@ def _keep_uncovered(result: RuleResult, failed: list[tuple[PlannedRule, list[Fai
     nothing can be edited; all that another detector would have found. That a condition is true in spite of a detector's
     failure is for the condition to say."""
     judged = rule.condition is not None and rule.condition.uses_detectors
-    hidden = [f for f in result.failures if not judged or f.reason in ("too_wide", "uneditable", "straddles")]
+    hidden = [f for f in result.failures if not judged or f.reason in PARTIAL]
     if hidden and rule.action is Action.REWRITE:
         failed.append((rule, hidden))
 
@@ -131,7 +136,7 @@ def _condition_failure(rule: PlannedRule, choice: int | None) -> Failure:
 
 def _answers(rule: PlannedRule, result: RuleResult) -> dict[str, Answer | None]:
     """What each detector of the rule's `use:` answered; None for one that failed."""
-    down = {f.detector for f in result.failures if f.reason not in ("too_wide", "uneditable", "straddles")}
+    down = {f.detector for f in result.failures if f.reason not in PARTIAL}
     answers: dict[str, Answer | None] = {}
     for kind in rule.detectors:
         if kind in down:
@@ -207,7 +212,13 @@ def _permitted(rule: PlannedRule, by: PlannedRule, choice: int | None) -> RuleOu
     return RuleOutcome(rule.id, rule.action, "permitted", principle=by.principle, by=by.id, choice=choice)
 
 
-def _apply(verdict: Verdict, hits: list[_Hit], choice: int | None) -> None:
+def _apply(
+    verdict: Verdict,
+    hits: list[_Hit],
+    failed: list[tuple[PlannedRule, list[Failure]]],
+    choice: int | None,
+    make: Callable[[PlannedRule, Finding], Edit | None],
+) -> None:
     refusing = [hit for hit in hits if hit.rule.action is Action.REFUSE]
     for hit in hits:
         rule = hit.rule
@@ -222,14 +233,21 @@ def _apply(verdict: Verdict, hits: list[_Hit], choice: int | None) -> None:
         strongest = max(refusing, key=lambda hit: hit.rule.priority)
         refuse(verdict, strongest.rule, strongest.findings[0].where if strongest.findings else "", choice)
         return
-    fixed = {(f.rule, f.where) for f in verdict.failures if f.reason == "uneditable"}
-    verdict.edits = unite(
-        edit_for(hit.rule, finding)
-        for hit in hits
-        if hit.rule.rewrite is not None
-        for finding in hit.findings
-        if finding.span is not None and (hit.rule.id, finding.where) not in fixed
-    )
+    fixed = {(f.rule, f.where) for f in verdict.failures if f.reason in ("uneditable", "unfit")}
+    edits: list[Edit] = []
+    for hit in hits:
+        for finding in hit.findings if hit.rule.rewrite is not None else ():
+            if finding.span is None or (hit.rule.id, finding.where) in fixed:
+                continue
+            edit = make(hit.rule, finding)
+            if edit is not None:
+                edits.append(edit)
+                continue
+            failure = Failure(finding.detector, "unfit", finding.where, hit.rule.id, choice, hit.rule.on_error)
+            if failure not in verdict.failures:
+                verdict.failures.append(failure)
+                failed.append((hit.rule, [failure]))
+    verdict.edits = unite(edits)
 
 
 def refuse(verdict: Verdict, rule: PlannedRule, where: str, choice: int | None) -> None:

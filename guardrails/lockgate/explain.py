@@ -114,7 +114,7 @@ def does(rule: PlannedRule) -> str:
     if rule.action is Action.REFUSE:
         return "refuse"
     if rule.rewrite is not None:
-        return f"rewrite: {rule.rewrite.mode}"
+        return f"rewrite: {rule.rewrite.mode}{', restored' if rule.rewrite.restore else ''}"
     if rule.flags:
         return "flag"
     return "permit" if rule.permit else "record"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Side, Subject
 from lockgate.ids import new_id
+from lockgate.masks import PROCESS, Masker
 from lockgate.passage import Passage
 from lockgate.pieces import AsyncGuardedStream, GuardedStream, Pieces, raise_for
 from lockgate.policy.compile import compile_policy
@@ -35,6 +37,8 @@ from lockgate.verdict import Verdict
 from lockgate.wire.chunks import CHANNEL
 from lockgate.wire.pointer import escape
 from lockgate.wire.values import edit_value, is_text, read_argument, read_value
+
+_log = logging.getLogger("lockgate")
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -50,7 +54,8 @@ class Guard:
 
     `policy` is a path, the name of a policy that comes with Lockgate, a `Policy`, or a `Plan`. `prompt` names the
     arguments that are the prompt (all that hold text unless said). `tags` and `model` are shown to conditions as
-    `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included.
+    `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included. `mask_key` is the key of hashes and
+    pseudonyms, by default LOCKGATE_MASK_KEY of the environment; without one they last as long as the process.
 
     Models that the policy asks are loaded here. Raises PolicyError, also where they can't be run.
     """
@@ -64,6 +69,7 @@ class Guard:
         model: str = "",
         on_verdict: Callable[[Verdict], object] | None = None,
         engine: Engine | None = None,
+        mask_key: bytes | None = None,
     ) -> None:
         self.plan = plan_for(policy)
         warm()
@@ -71,6 +77,10 @@ class Guard:
         self._subject = Subject(model=model, tags=tuple(tags))
         self._on_verdict = on_verdict
         self._engine = engine or Engine()
+        key = mask_key or os.environ.get("LOCKGATE_MASK_KEY", "").encode()
+        self._masker = Masker(key) if key else PROCESS
+        if self.plan.masks and not key:
+            _log.warning("no mask key is given: after a restart, values have other masks, and prompt caches miss")
 
     # The verdict alone.
 
@@ -119,7 +129,9 @@ class Guard:
                 guarded = self._awaited(passage, value)
                 return asyncio.ensure_future(guarded) if asyncio.isfuture(value) else guarded
             streamed = self._as_stream(passage, value)
-            return self._release(value, BACKGROUND.run(passage.answer(_said(value)))) if streamed is None else streamed
+            if streamed is not None:
+                return streamed
+            return self._release(value, passage, BACKGROUND.run(passage.answer(_said(value))))
 
         return call
 
@@ -135,7 +147,9 @@ class Guard:
     async def _awaited(self, passage: Passage, coroutine: Awaitable[Any]) -> Any:
         value = await coroutine
         streamed = self._as_stream(passage, value)
-        return self._release(value, await passage.answer(_said(value))) if streamed is None else streamed
+        if streamed is not None:
+            return streamed
+        return self._release(value, passage, await passage.answer(_said(value)))
 
     def _generator(self, function: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
@@ -218,7 +232,8 @@ class Guard:
             yield from rest
             if result is None:
                 return None
-            return self._release(result, BACKGROUND.run(self._passage(stream=True).answer(_said(result))))
+            last = self._passage(stream=True)
+            return self._release(result, last, BACKGROUND.run(last.answer(_said(result))))
         finally:
             source.close()
 
@@ -254,7 +269,7 @@ class Guard:
     # The steps. What calls `on_verdict` runs in the caller's thread: it may guard something itself.
 
     def _passage(self, *, stream: bool = False) -> Passage:
-        return Passage(self.plan, Exchange(new_id(), "text", self._subject, stream), self._engine)
+        return Passage(self.plan, Exchange(new_id(), "text", self._subject, stream), self._engine, masker=self._masker)
 
     def _read(
         self, signature: inspect.Signature, args: Sequence[Any], kwargs: Mapping[str, Any]
@@ -300,10 +315,10 @@ class Guard:
         for where, holder, key in self._prompts(bound):
             holder[key] = edit_value(holder[key], verdict.edits, base=where)
 
-    def _release(self, value: Any, verdict: Verdict) -> Any:
+    def _release(self, value: Any, passage: Passage, verdict: Verdict) -> Any:
         self._tell(verdict)
         raise_for(verdict)
-        return edit_value(value, verdict.edits)
+        return edit_value(value, passage.edits(verdict))
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -326,9 +341,10 @@ def guard(
     tags: Sequence[str] = (),
     model: str = "",
     on_verdict: Callable[[Verdict], object] | None = None,
+    mask_key: bytes | None = None,
 ) -> Guard:
     """A decorator that guards a function by `policy`. See `Guard` for the arguments."""
-    return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict)
+    return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict, mask_key=mask_key)
 
 
 def warm() -> None:

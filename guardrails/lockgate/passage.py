@@ -11,27 +11,42 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from lockgate.decide import Results, RuleResult, blank, decide, merge, outranks, standing
+from lockgate.act import unite
+from lockgate.decide import Results, RuleResult, blank, decide, merge
 from lockgate.detectors.leak import plant
+from lockgate.editing import Editing
 from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
-from lockgate.gate import WHOLLY, Gate, Settled
+from lockgate.gate import Gate
+from lockgate.gate_text import TextGate
 from lockgate.marks import Marker, encode, mark_of
-from lockgate.policy.conditions import ConditionFailure
-from lockgate.policy.plan import Plan, PlannedRule, SidePlan, request_facts
-from lockgate.verdict import Action, Verdict
+from lockgate.masks import PROCESS, Masker
+from lockgate.policy.plan import Plan
+from lockgate.settling import settled
+from lockgate.verdict import Action, Edit, Verdict
+from lockgate.wire.declared import Declared
 from lockgate.wire.lens import choice_of
 
 
 class Passage:
     """Runs one exchange through a plan. `verdicts` collects what was decided, for the audit; a `marker` marks the texts
-    of a stream, which are not kept."""
+    of a stream, which are not kept; a `masker` has the key of masks; the document of the `request` declares what
+    JSON the answer holds."""
 
     def __init__(
-        self, plan: Plan, exchange: Exchange, engine: Engine | None = None, *, marker: Marker | None = None
+        self,
+        plan: Plan,
+        exchange: Exchange,
+        engine: Engine | None = None,
+        *,
+        marker: Marker | None = None,
+        masker: Masker = PROCESS,
+        request: Any = None,
     ) -> None:
         self.plan = plan
+        self.editing = Editing(masker.masks(exchange.subject.tenant), Declared(request), limit=plan.max_hold)
         self.marker = marker
         self.exchange = exchange
         self.engine = engine or Engine()
@@ -42,6 +57,7 @@ class Passage:
         self.exchange.prompt = reading.segments
         verdict = await self._side("prompt", reading.segments, None, reading.unknown)
         verdict.coverage.skipped.update(reading.skipped)
+        self.editing.sent(verdict.edits)
         if self.plan.canary and verdict.action is not Action.REFUSE and not verdict.unavailable:
             canary = plant(reading.segments, self.plan.canary)
             verdict.edits = [*verdict.edits, canary] if canary is not None else verdict.edits
@@ -69,6 +85,11 @@ class Passage:
         self.verdicts["completion"] = verdict
         return verdict
 
+    def edits(self, verdict: Verdict) -> list[Edit]:
+        """The edits with which a whole answer leaves: the verdict's, and those that put back what masks stand for."""
+        back = self.editing.restored(self.exchange.completion)
+        return unite([*verdict.edits, *back]) if back else verdict.edits
+
     def stream(self) -> Stream:
         """The passage of a streamed answer."""
         return Stream(self)
@@ -79,43 +100,15 @@ class Passage:
         begin = time.perf_counter()
         plan = self.plan.side(side)
         looked = await self.engine.look(plan, segments, self.exchange, deadline=self.plan.deadline)
-        verdict = decide(self.plan, side, plan.rules, looked.results, self.exchange, choice=choice, unknown=unknown)
+        if side == "completion":
+            self.editing.less_ours(looked.results, segments)
+        verdict = decide(
+            self.plan, side, plan.rules, looked.results, self.exchange,
+            choice=choice, unknown=unknown, make=self.editing.maker(segments),
+        )  # fmt: skip
         verdict.coverage = looked.coverage
         verdict.timings["look"] = time.perf_counter() - begin
         return verdict
-
-
-def settled(side: SidePlan, exchange: Exchange) -> Settled:
-    """What the request alone decides, before a stream begins."""
-    facts = request_facts(exchange, side.side)
-    active: dict[str, PlannedRule] = {}
-    failed: set[str] = set()
-    for rule in side.rules:
-        if rule.condition is not None and not rule.condition.uses_detectors:
-            value = rule.condition.evaluate({}, facts)
-            if isinstance(value, ConditionFailure):
-                failed.add(rule.id)
-            elif not value:
-                continue
-        active[rule.id] = rule
-    permits = standing((r for r in active.values() if not r.uses and r.id not in failed), lambda _: ())
-    exempt: dict[str, frozenset[str]] = {}
-    for permit in permits:
-        for rule in list(active.values()):
-            if rule is permit or not outranks(permit, rule):
-                continue
-            labels = frozenset({WHOLLY}) if rule.id in permit.permit else permit.permit
-            exempt[rule.id] = exempt.get(rule.id, frozenset()) | labels
-    refusing: PlannedRule | None = None
-    closing = False
-    for rule in active.values():
-        if rule.uses or not rule.acts or rule.stream == "after" or WHOLLY in exempt.get(rule.id, ()):
-            continue
-        if rule.id in failed:
-            closing = closing or rule.on_error == "refuse"
-        elif refusing is None or rule.priority > refusing.priority:
-            refusing = rule
-    return Settled(frozenset(active), exempt, frozenset(failed), refusing, closing)
 
 
 _PATIENCE = 3
@@ -139,6 +132,7 @@ class Stream:
         self._gates: dict[str, Gate] = {}
         self._by_choice: dict[int, list[Gate]] = {}
         self._running: dict[str, hmac.HMAC] = {}
+        self._names: dict[str, str] = {}  # of tools
         self._segments: dict[str, Segment] = {}
         self._skipped: dict[str, str] = {}
         self._unknown: dict[str, None] = {}  # in the order in which they came
@@ -167,6 +161,8 @@ class Stream:
         """More text of a channel (its pointer in the equivalent plain answer). True: `settle()` is due, or nothing more
         may leave. `whole` is a text that comes in one piece: what follows in its channel is another one."""
         gate = self._gates.get(channel)
+        if fixed:
+            self._names[channel] = self._names.get(channel, "") + text
         if gate is None:
             gate = self._open(choice, channel, kind, fixed=fixed)
         due = self.more(gate, text)
@@ -292,10 +288,12 @@ class Stream:
         stopped = any(gate.refused is not None or gate.failed_closed for gate in gates)
         if not stopped:
             await self._whole(gates, results)
+            self._passage.editing.less_ours(results, self._segments.values())
         self._passage.engine.pin(self._side, [self._segments[gate.where] for gate in gates], Looked(results))
         verdict = decide(
             self._plan, "completion", self._side.rules, results, self._passage.exchange,
             choice=choice, unknown=_concerning(choice, self._unknown),
+            make=self._passage.editing.maker([self._segments[gate.where] for gate in gates]),
         )  # fmt: skip
         passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
         for gate in gates:
@@ -334,16 +332,19 @@ class Stream:
 
     def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
         role = _role_of(channel)
-        gate = Gate(
-            self._side.look(role, kind),
-            channel,
-            choice,
-            settled=self._settled,
-            max_hold=self._plan.max_hold,
-            hold_limit=self._plan.hold_limit,
-            fixed=fixed,
-            pinned=frozenset(self._passage.engine.pins),
-        )
+        look, editing = self._side.look(role, kind), self._passage.editing
+        form = editing.form(channel, kind, self._names.get(f"{channel.rpartition('/')[0]}/name", ""))
+        given: dict[str, Any] = {
+            "settled": self._settled,
+            "max_hold": self._plan.max_hold,
+            "hold_limit": self._plan.hold_limit,
+            "fixed": fixed,
+            "pinned": frozenset(self._passage.engine.pins),
+        }
+        if editing.concerns(look, form):
+            gate: Gate = TextGate(look, channel, choice, editing, form, **given)
+        else:
+            gate = Gate(look, channel, choice, **given)
         mine = self._by_choice.setdefault(choice, [])
         mine.append(gate)
         self._turns[gate] = _turn_of(channel, kind)

@@ -43,7 +43,16 @@ class Finding:
 
 
 Reason = Literal[
-    "timeout", "crash", "overload", "too_wide", "overflow", "condition", "uneditable", "straddles", "unverified"
+    "timeout",
+    "crash",
+    "overload",
+    "too_wide",
+    "overflow",
+    "condition",
+    "uneditable",
+    "unfit",
+    "straddles",
+    "unverified",
 ]
 
 
@@ -64,7 +73,9 @@ class Failure:
 class Edit:
     """Replace `span` of the text at `where` by `replacement`. Offsets in code points of the original text.
 
-    Of united edits, `found` is the span of the one whose replacement stands; None where that is `span` itself.
+    Of united edits, `found` is the span of the one whose replacement stands, None where that is `span` itself, and
+    `parts` are all that they were made of. `text` is what the edit takes out, as far as it matters; `make` gives the
+    replacement of such a text; `restores` says that the replacement may be put back in the answer.
     """
 
     where: str
@@ -73,6 +84,11 @@ class Edit:
     rule: str = ""
     priority: int = 0
     found: tuple[int, int] | None = None
+    kind: tuple[str, str] = field(default=("", ""), compare=False)  # detector, label
+    text: str = field(default="", compare=False, repr=False)
+    make: Callable[[str], str] | None = field(default=None, compare=False, repr=False)
+    restores: bool = field(default=False, compare=False)
+    parts: tuple[Edit, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
+from lockgate.masks import PROCESS, Masker
 from lockgate.policy.plan import Plan
 from lockgate_proxy import problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, server_of
@@ -40,9 +41,10 @@ def make_app(
     instruments: Instruments | None = None,
     ring: Keyring | None = None,
     own: Headers | None = None,
+    masker: Masker = PROCESS,
 ) -> Starlette:
     """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process);
-    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials."""
+    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials; `masker` has the key of masks."""
     if (settings.keys is None) is not (ring is None):
         raise ValueError("the settings name a file of keys, and `ring` is what is in it: both, or neither")
     instruments = instruments or Instruments()
@@ -56,6 +58,7 @@ def make_app(
         metrics=instruments.metrics,
         peer=Peer.of(settings.upstream, settings.provider),
         caller=Caller(tags=settings.tags),
+        masker=masker,
     )
     watch(context)
     callers = Callers(context, ring) if ring is not None else None

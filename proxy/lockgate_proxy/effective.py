@@ -27,10 +27,21 @@ DEFAULT = "default"
 MISSING = "missing"
 HIDDEN = "********"
 
-_SECRETS = frozenset({"audit_key", "model_key"})
+_SECRETS = frozenset({"audit_key", "mask_key", "model_key"})
 _LISTS = frozenset({"tags"})
 _PATHS = frozenset(
-    {"audit", "audit_key_file", "keys", "model_ca", "model_key_file", "models", "tls_cert", "tls_key", "upstream_ca"}
+    {
+        "audit",
+        "audit_key_file",
+        "keys",
+        "mask_key_file",
+        "model_ca",
+        "model_key_file",
+        "models",
+        "tls_cert",
+        "tls_key",
+        "upstream_ca",
+    }
 )
 
 _STAND_INS = {"policy": "-", "upstream": "http://-"}

@@ -70,7 +70,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         reading = dialect.read_request(document)
     exchange = _exchange_of(visit, dialect, reading)
     marker = context.audit.marker if context.audit is not None else None
-    passage = visit.passage = Passage(context.plan, exchange, marker=marker)
+    passage = visit.passage = Passage(context.plan, exchange, marker=marker, masker=context.masker, request=document)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
         context.tracing.describe(span, verdict)

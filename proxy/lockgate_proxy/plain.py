@@ -84,8 +84,9 @@ def _read(dialect: Dialect, body: bytes) -> tuple[Any, Reading]:
 def _edited(
     visit: Visit, dialect: Dialect, body: bytes, document: Any, verdict: Verdict, flags: list[Flag], shown: Verdict
 ) -> bytes:
+    assert visit.passage is not None
     refused = {i: verdict.refused_choices[i] for i in range(dialect.choices(document)) if i in verdict.refused_choices}
-    edits = [edit for edit in verdict.edits if choice_of(edit.where) not in refused]
+    edits = [edit for edit in visit.passage.edits(verdict) if choice_of(edit.where) not in refused]
     if document is None:
         return edit_raw(body, edits)
     out = body

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from pydantic import SecretStr
 
 from lockgate import __version__
 from lockgate.audit import Audit
 from lockgate.detectors.model import MODELS, run_models
 from lockgate.errors import LockgateError, SettingsError
+from lockgate.masks import Masker
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan
@@ -59,6 +61,7 @@ class Prepared:
     own: Headers | None
     tls: ssl.SSLContext | None
     audit_key: bytes | None
+    masker: Masker
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def prepare(settings: Settings) -> Prepared:
         tls = server_tls(settings.tls_cert, settings.tls_key)
     for number in range(1, settings.workers + 1):
         _touch(audit_file(settings, number))
-    return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings))
+    return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings), _masker(settings, plan))
 
 
 def _models(settings: Settings) -> None:
@@ -139,7 +142,7 @@ def make_server(ready: Prepared, ports: Ports, number: int = 1, shared: Shared |
     audit = _audit(audit_file(settings, number), ready.audit_key)
     app = make_app(
         settings, ready.plan, upstream=ready.upstream, audit=audit, instruments=Instruments.of(exporters, admin),
-        ring=ready.ring, own=ready.own,
+        ring=ready.ring, own=ready.own, masker=ready.masker,
     )  # fmt: skip
     more: dict[str, Any] = {}
     if ready.tls is not None:
@@ -242,19 +245,34 @@ def _unwritable(target: object, error: OSError) -> SettingsError:
 
 
 def _audit_key(settings: Settings) -> bytes | None:
-    if settings.audit_key is not None:
-        return settings.audit_key.get_secret_value().encode()
-    if settings.audit_key_file is not None:
-        key = _key_in("audit_key_file", settings.audit_key_file)
-        try:
-            require_long(key)
-        except ValueError as error:
-            raise SettingsError(f"audit_key_file: the key in it {error}") from None
-        return key.encode()
+    given = _long_key("audit_key_file", settings.audit_key, settings.audit_key_file)
+    if given is not None:
+        return given
     if settings.audit is not None and settings.workers > 1:
         _log.warning("no audit key is set: marks of texts are not joinable with those of other starts")
         return secrets.token_bytes(32)  # one for all workers
     return None
+
+
+def _masker(settings: Settings, plan: Plan) -> Masker:
+    key = _long_key("mask_key_file", settings.mask_key, settings.mask_key_file)
+    if key is None and plan.masks:
+        _log.warning("no mask key is set: after a restart, values have other masks, and prompt caches miss")
+    return Masker(key)  # its own key, where none is given: one for all workers
+
+
+def _long_key(name: str, given: SecretStr | None, file: Path | None) -> bytes | None:
+    """A key that is given itself, or in a file."""
+    if given is not None:
+        return given.get_secret_value().encode()
+    if file is None:
+        return None
+    key = _key_in(name, file)
+    try:
+        require_long(key)
+    except ValueError as error:
+        raise SettingsError(f"{name}: the key in it {error}") from None
+    return key.encode()
 
 
 def _model_key(settings: Settings) -> str:

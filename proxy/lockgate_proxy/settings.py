@@ -65,6 +65,10 @@ class Settings(BaseModel):
         None, description="Key under which the audit line identifies texts; unset means a new one each start."
     )
     audit_key_file: Path | None = Field(None, description="File that holds the audit key.")
+    mask_key: SecretStr | None = Field(
+        None, description="Key under which hashes and pseudonyms are made; unset means a new one each start."
+    )
+    mask_key_file: Path | None = Field(None, description="File that holds the key of masks.")
     tags: tuple[str, ...] = Field((), description="Tags of every exchange, shown to conditions as request.tags.")
     upstream_ca: Path | None = Field(
         None, description="File of certificates (PEM) to trust for the upstream, in place of the system's."
@@ -124,6 +128,8 @@ class Settings(BaseModel):
             # Somebody who gives a key means to have a server, and would be served without it.
             of_server = ("model_key", "model_key_file", "model_ca")
             found += [(name, "is for model_endpoint, which is not set") for name in of_server if getattr(self, name)]
+        if self.mask_key is not None and self.mask_key_file is not None:
+            found.append(("mask_key", "give this or mask_key_file, not both"))
         if self.audit == "-" and self.workers > 1:
             found.append(("audit", "several workers can't share the standard output; give a file"))
         if self.admin_port and self.admin_port + self.workers - 1 > 65535:
@@ -168,7 +174,9 @@ class Settings(BaseModel):
             raise ValueError("must not hold a name or password; the model server's key goes into model_key_file")
         return url
 
-    @field_validator("upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file", "model_key_file", "model_ca")
+    @field_validator(
+        "upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file", "mask_key_file", "model_key_file", "model_ca"
+    )
     @classmethod
     def _there(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
@@ -195,17 +203,17 @@ class Settings(BaseModel):
     def _stdout(cls, given: Any) -> Any:
         return "-" if given == Path("-") else given
 
-    @field_validator("audit_key")
+    @field_validator("audit_key", "mask_key")
     @classmethod
-    def _audit_key(cls, key: SecretStr | None) -> SecretStr | None:
+    def _long_key(cls, key: SecretStr | None) -> SecretStr | None:
         if key is not None:
             require_long(key.get_secret_value())
         return key
 
 
-def require_long(audit_key: str) -> None:
-    """Raise ValueError for an audit key that can be guessed."""
-    if len(audit_key.encode()) < 16:
+def require_long(key: str) -> None:
+    """Raise ValueError for a key of marks or masks that can be guessed."""
+    if len(key.encode()) < 16:
         raise ValueError("is too short to keep texts from being guessed; give 16 bytes or more")
 
 

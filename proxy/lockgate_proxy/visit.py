@@ -11,6 +11,7 @@ from typing import Any
 
 from lockgate.audit import Audit, Line
 from lockgate.exchange import Side
+from lockgate.masks import PROCESS, Masker
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.metrics import Metrics
@@ -48,6 +49,7 @@ class Context:
     peer: Peer = field(default_factory=Peer)
     counts: dict[str, int] = field(default_factory=dict)
     caller: Caller = field(default_factory=Caller)
+    masker: Masker = PROCESS
     on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
 
     def count(self, name: str, by: int = 1) -> None:

@@ -27,7 +27,7 @@ def plans() -> dict[str, Plan]:
 
 
 def test_these_are_shipped() -> None:
-    assert policy_names() == ["default", "permissive", "strict"]
+    assert policy_names() == ["default", "permissive", "private", "strict"]
 
 
 @pytest.mark.parametrize("name", policy_names())

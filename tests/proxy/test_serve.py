@@ -112,6 +112,20 @@ class TestMaking:
         with pytest.raises(SettingsError, match=r"admin_port: each of 2 workers"):
             settings(policy, workers=2, admin_port=65535)
 
+    def test_the_key_of_masks(self, policy: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        file = tmp_path / "key"
+        file.write_text("0123456789abcdef\n")
+        file.chmod(0o600)
+        given = prepare(settings(policy, mask_key="0123456789abcdef")).masker.masks("shop")
+        mask = given.mask("hash", "PERSON", "Anna")
+        assert prepare(settings(policy, mask_key_file=file)).masker.masks("shop").mask("hash", "PERSON", "Anna") == mask
+        assert "mask" not in caplog.text
+        prepare(settings("private"))
+        assert "no mask key is set" in caplog.text
+        with pytest.raises(SettingsError, match="mask_key_file: the key in it is too short"):
+            file.write_text("short")
+            prepare(settings(policy, mask_key_file=file))
+
     def test_the_audit_key_from_its_file(self, policy: str, tmp_path: Path) -> None:
         file = tmp_path / "key"
         file.write_text("0123456789abcdef\n", encoding="utf-8")

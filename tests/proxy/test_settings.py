@@ -38,6 +38,8 @@ def test_defaults() -> None:
         "audit": None,
         "audit_key": None,
         "audit_key_file": None,
+        "mask_key": None,
+        "mask_key_file": None,
         "admin_port": None,
         "admin_host": "127.0.0.1",
         "models": None,
@@ -123,6 +125,7 @@ def test_bad_upstreams(given: str, said: str) -> None:
         ("stream_idle_timeout", "soon"),
         ("keepalive_comment", -1),
         ("audit_key", "short"),
+        ("mask_key", "short"),
         ("tags", 3),
         ("colour", "blue"),
     ],
@@ -131,7 +134,7 @@ def test_the_wrong_setting_is_named(name: str, value: Any) -> None:
     with pytest.raises(SettingsError) as caught:
         read(**{name: value})
     assert str(caught.value).startswith(f"{name}: ")
-    assert "short" not in str(caught.value).removeprefix("audit_key: is too short")
+    assert "short" not in str(caught.value).removeprefix(f"{name}: is too short")
 
 
 def test_several_wrong_settings_are_all_named() -> None:

@@ -14,6 +14,7 @@ from lockgate.engine import Engine, Pin
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
 from lockgate.exchange import Exchange, Reading, Subject
 from lockgate.ids import new_id
+from lockgate.masks import Masker
 from lockgate.passage import Passage
 from lockgate.pieces import Pieces
 from lockgate.policy.nearest import suggest
@@ -72,6 +73,9 @@ class _Outcome:
     @property
     def failed(self) -> list[str]:
         return sorted({failure.detector for verdict in self.verdicts for failure in verdict.failures})
+
+
+_KEY = b"policy tests"  # so that masks are the same in each run
 
 
 async def run_suite(plan: Plan, suite: Suite) -> SuiteResult:
@@ -133,7 +137,9 @@ def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
     subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags), tenant=case.tenant)
-    passage = Passage(plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)))
+    passage = Passage(
+        plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)), masker=Masker(_KEY)
+    )
     messages: list[Any] | None = None
     if case.messages is not None:
         messages = [dict(message) for message in case.messages]
@@ -155,7 +161,9 @@ async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
             verdict = await passage.answer(reading)
             outcome.take(verdict)
             if not _stops(verdict):
-                outcome.completion = edit_value(case.completion, verdict.edits, base="/choices/0/message/content")
+                outcome.completion = edit_value(
+                    case.completion, passage.edits(verdict), base="/choices/0/message/content"
+                )
     return outcome
 
 

@@ -102,7 +102,7 @@ class _Builder:
             if then.refuse is not None:
                 action, refusal = Action.REFUSE, Refusal(then.refuse.message, then.refuse.status)
             elif then.rewrite is not None:
-                action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text)
+                action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text, then.restore)
             elif then.flag:
                 action = Action.FLAG
         return PlannedRule(

@@ -29,10 +29,11 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Rewrite:
     """What stands in a finding's place: `mode` redact → ``[LABEL]``, mask → ``*`` a character, remove → nothing,
-    replace → `text`."""
+    replace → `text`; hash and pseudonym → a mask that is the value's own, which `restore` puts back in the answer."""
 
-    mode: Literal["redact", "mask", "remove", "replace"]
+    mode: Literal["redact", "mask", "remove", "replace", "hash", "pseudonym"]
     text: str = ""
+    restore: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,12 @@ class Plan:
     def forwards(self, surfaces: Iterable[str]) -> bool:
         """Whether what no lens reads is forwarded, unread: a path that is of these surfaces."""
         return all(self.surfaces.get(surface, self.unguarded) == "allow" for surface in surfaces)
+
+    @property
+    def masks(self) -> bool:
+        """Some rule makes hashes or pseudonyms, which need a key."""
+        rewrites = (rule.rewrite for side in (self.prompt, self.completion) for rule in side.rules)
+        return any(rewrite is not None and rewrite.mode in ("hash", "pseudonym") for rewrite in rewrites)
 
     def side(self, side: Side) -> SidePlan:
         return self.prompt if side == "prompt" else self.completion

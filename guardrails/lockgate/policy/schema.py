@@ -94,10 +94,16 @@ class Refusal(Model):
 
 class Rewrite(Model):
     """What stands in a finding's place: `mode` redact → ``[LABEL]``, mask → ``*`` a character, remove → nothing,
-    replace → `text`."""
+    replace → `text`, hash and pseudonym → a mask that is the value's own."""
 
-    mode: Literal["redact", "mask", "remove", "replace"]
+    mode: Literal["redact", "mask", "remove", "replace", "hash", "pseudonym"]
     text: str = ""
+
+
+MODES = ("redact", "mask", "remove", "hash", "pseudonym")
+"""Ways to rewrite that are one word."""
+
+_Mode = Literal["redact", "mask", "remove", "hash", "pseudonym"]
 
 
 class _Replacement(Model):
@@ -119,22 +125,24 @@ def _rewrite(value: Any) -> Any:
         if set(value) != {"replace"} or not isinstance(value["replace"], str):
             raise problem("as a mapping, `rewrite` has the key `replace` and a text", "write {replace: TEXT}")
         return {"mode": "replace", "text": value["replace"]}
-    modes = ("redact", "mask", "remove")
-    if value not in modes:
-        raise problem("`rewrite` is redact, mask, remove or {replace: TEXT}", suggest(str(value), [*modes, "replace"]))
+    if value not in MODES:
+        said = "`rewrite` is redact, mask, remove, hash, pseudonym or {replace: TEXT}"
+        raise problem(said, suggest(str(value), [*MODES, "replace"]))
     return {"mode": value}
 
 
 class Then(Model):
-    """What a rule does: one of `refuse`, `rewrite`, `record`, and a `flag` beside it or alone."""
+    """What a rule does: one of `refuse`, `rewrite`, `record`, and a `flag` beside it or alone. `restore` puts what a
+    rewrite has masked in a prompt back in the answer."""
 
     refuse: Annotated[
         Refusal | None, BeforeValidator(_refusal, json_schema_input_type=Literal[True] | Refusal | None)
     ] = None
     rewrite: Annotated[
         Rewrite | None,
-        BeforeValidator(_rewrite, json_schema_input_type=Literal["redact", "mask", "remove"] | _Replacement | None),
+        BeforeValidator(_rewrite, json_schema_input_type=_Mode | _Replacement | None),
     ] = None
+    restore: StrictBool = False
     flag: dict[FlagName, Annotated[str, StringConstraints(min_length=1)]] = {}
     record: StrictBool = False
 
@@ -145,6 +153,8 @@ class Then(Model):
             raise problem(
                 f"`then` has both `{chosen[0]}` and `{chosen[1]}`", "a rule does one of them; write two rules"
             )
+        if self.restore and (self.rewrite is None or self.rewrite.mode not in ("hash", "pseudonym")):
+            raise problem("`restore` puts back what a mask stands for", "write rewrite: pseudonym (or hash) beside it")
         if not chosen and not self.flag:
             raise problem("`then` is empty", "write one of refuse, rewrite, flag, record")
         return self
@@ -155,7 +165,7 @@ def _then(value: Any) -> Any:
         return value
     if value in ("refuse", "record"):
         return {value: True}
-    if value in ("redact", "mask", "remove"):
+    if value in MODES:
         raise problem(f"`{value}` is a way to rewrite", f"write {{rewrite: {value}}}")
     raise problem("as one word, `then` is refuse or record", suggest(value, ["refuse", "record"]))
 
@@ -233,6 +243,8 @@ class Rule(Model):
             raise problem("the rule has neither `use` nor `when`", "name the detectors that it acts on")
         if self.then is None and not self.permit:
             raise problem("the rule has neither `then` nor `permit`", "write what happens, `then: record` for nothing")
+        if self.then is not None and self.then.restore and "prompt" not in self.side:
+            raise problem("`restore` puts back what was taken out of a prompt", "add prompt to `side`, or leave it out")
         if self.then is not None and self.then.rewrite is not None and not self.use:
             raise problem("a rewrite edits what `use` finds, and the rule has no `use`", "name a detector")
         return self
