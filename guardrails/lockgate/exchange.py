@@ -66,12 +66,14 @@ class Reading:
     """What a lens saw in one document.
 
     `segments` are the texts; `skipped` maps the pointer of each text-bearing place that is not read to the reason;
-    `unknown` lists the pointers of what the lens does not know (also in `skipped`, as ``unread: unknown``).
+    `unknown` lists the pointers of what the lens does not know (also in `skipped`, as ``unread: unknown``), `unseen`
+    those that name texts which the upstream keeps (also in `skipped`, as ``unseen: …``).
     """
 
     segments: list[Segment] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
 
     def skip(self, where: str, reason: str) -> None:
         self.skipped[where] = reason
@@ -80,3 +82,8 @@ class Reading:
         """Record a place that no lens knows; the policy's `unknown:` judges it."""
         self.skipped[where] = "unread: unknown"
         self.unknown.append(where)
+
+    def hidden(self, where: str, reason: str) -> None:
+        """Record a place that names texts which the upstream keeps; the policy's `unseen:` judges it."""
+        self.skipped[where] = reason
+        self.unseen.append(where)

@@ -384,7 +384,10 @@ def _turn_of(channel: str, kind: Kind) -> str:
     on. Empty for what has no turn of its own: log probabilities, notes."""
     if kind == "reasoning":
         return kind
-    return channel if kind == "tool_call" or channel.endswith(("/message/content", "/message/refusal")) else ""
+    spoken = channel.endswith(("/message/content", "/message/refusal")) or (
+        channel.startswith("/output/") and channel.endswith(("/text", "/refusal"))
+    )
+    return channel if kind == "tool_call" or spoken else ""
 
 
 def _concerning(choice: int, unknown: Iterable[str]) -> list[str]:

@@ -89,7 +89,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
     if verdict.edits:
         sent = edit_document(body.plain, document, verdict.edits, dialect.dependants)
         headers = without(headers, BODY_DEPENDENT)
-    await _forward(visit, dialect, scope, headers, sent, verdict)
+    await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, verdict)
 
 
 def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading) -> Exchange:

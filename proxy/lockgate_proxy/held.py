@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from lockgate.gate import Gate
+from lockgate.passage import Stream
+from lockgate.verdict import Edit, Flag
 from lockgate.wire.document import dump_string, parse
-from lockgate.wire.lens import Delta, Dialect, choice_of
+from lockgate.wire.edit import edit_document
+from lockgate.wire.lens import Delta, Dialect, EventReading, choice_of
+from lockgate.wire.raw import unescaped
 from lockgate.wire.splice import splice
 from lockgate_proxy.sse import Event, rebuild
 
@@ -26,6 +31,17 @@ class Part:
         self.end = end
         self.where = where
         self.drop = drop
+
+    def follow(self, values: dict[str, bytes], edits: list[Edit], dropped: bytes) -> bool:  # noqa: ARG002 - for others
+        """The gate has edits: say what changes in the event, a value at its pointer, or an edit of a whole text. False:
+        the event goes."""
+        text = self.gate.edited(self.text, self.start, self.end)
+        if text is not None:
+            if not any(self.where.startswith(f"{pointer}/") for pointer in self.drop):
+                values[self.where] = dump_string(text)
+            for pointer in self.drop:
+                values[pointer] = dropped
+        return True
 
 
 class Held:
@@ -56,6 +72,14 @@ class Held:
         data = splice(self.event.data, values)
         self.event = Event(rebuild(self.event, data), data)
 
+    def note(self, dialect: Dialect, note: dict[str, Any], flags: Sequence[Flag]) -> bool:
+        """Put flags into the event, if its dialect has them there."""
+        data = self.event.data and dialect.noted(self.event.data, {**note, "flags": [f.public() for f in flags]})
+        if not data:
+            return False
+        self.event = Event(rebuild(self.event, data), data)
+        return True
+
     def strip(self, dialect: Dialect, gone: Collection[int]) -> bool:
         """Take choices out. False: nothing is left."""
         if self.unread:
@@ -70,22 +94,20 @@ class Held:
         self.replace(empty)
         return True
 
-    def leave(self) -> bytes:
-        """The bytes that leave, with the edits of what was said. To be asked once, in the order of the events."""
+    def leave(self, dialect: Dialect) -> bytes:
+        """The bytes that leave, with the edits of what was said; none of a citation that is dropped. To be asked once, in
+        the order of the events."""
         values: dict[str, bytes] = {}
+        edits: list[Edit] = []
         for part in self.parts:
-            gate = part.gate
-            if not gate.edits:
-                continue
-            text = gate.edited(part.text, part.start, part.end)
-            if text is None:
-                continue
-            if not any(part.where.startswith(f"{pointer}/") for pointer in part.drop):
-                values[part.where] = dump_string(text)
-            for pointer in part.drop:
-                values[pointer] = b"null"
+            if part.gate.edits and not part.follow(values, edits, dialect.dropped):
+                return b""
         if values:
             self.replace(values)
+        if edits:
+            assert self.event.data is not None
+            data = edit_document(self.event.data, parse(self.event.data, lenient=True), edits, dialect.dependants)
+            self.event = Event(rebuild(self.event, data), data)
         return self.event.raw
 
 
@@ -102,10 +124,20 @@ class Taken:
         self.late: frozenset[int] = frozenset()
         self.late_error = False
 
+    def feed(self, stream: Stream, delta: Delta, *, ended: bool = False) -> None:
+        """Give a text of the event to its gate; `ended`: there is no more of it."""
+        if stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed, whole=delta.whole):
+            self.due = True
+        gate = stream.gate(delta.channel)
+        if ended:
+            self.due = stream.flush(gate) or self.due
+        self.held.parts.append(Part(gate, delta.text, gate.length, delta.where, delta.drop))
 
-def part_of(gate: Gate, delta: Delta) -> Part:
-    """The part that `delta` is, which was just fed to `gate`."""
-    return Part(gate, delta.text, gate.length, delta.where, delta.drop)
+
+def unreadable(data: bytes, number: int) -> EventReading:
+    """What is no JSON: the policy's `unknown:` judges it, and its rules see its bare text."""
+    bare = Delta(0, f"#unread/{number}", "", "text", unescaped(data), fixed=True)
+    return EventReading([bare], skipped={"": "unread: unknown"}, unknown=[""])
 
 
 def choices_of(pointers: Iterable[str]) -> set[int]:

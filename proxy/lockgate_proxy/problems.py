@@ -158,10 +158,5 @@ def internal() -> Problem:
     return Problem(500, _error(message, "server_error", None, "internal_error"), [_NO_RETRY])
 
 
-def sse_error(problem: Problem) -> bytes:
-    """The problem as the last event of a stream that has begun. No `[DONE]` follows it."""
-    return b"event: error\ndata: " + problem.body + b"\n\n"
-
-
 def _error(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
     return {"message": message, "type": kind, "param": param, "code": code}

@@ -20,9 +20,9 @@ from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.lens import Delta, Dialect, EventReading, choice_of
-from lockgate.wire.raw import unescaped
-from lockgate_proxy.held import Held, Part, Taken, choices_of, part_of
+from lockgate_proxy.held import Held, Part, Taken, choices_of, unreadable
 from lockgate_proxy.ordinary import Spellings
+from lockgate_proxy.repeats import Repeats
 from lockgate_proxy.sse import DONE, Event, own_event
 
 WITHHELD = "withheld: came after its choice had ended"
@@ -39,7 +39,7 @@ class Release:
     `choices` is how many the request asked for; `note` the `lockgate` object of our own chunks; `prompt_flags` go out
     with those of the first choice that ends. `finished`: nothing more will leave, the upstream can be let go.
     `failed`: the guard failed closed; the caller sends an error event. `limit` bounds the events that wait, in bytes:
-    beyond it, what the first of them waits for is given up.
+    beyond it, what the first of them waits for is given up. `voice` is what the guard says in it.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class Release:
     ) -> None:
         self._stream = stream
         self._dialect = dialect
-        self._voice = dialect.voice()
+        self.voice = dialect.voice()
+        self._repeats = Repeats(stream) if dialect.repeats else None
         self._choices = choices
         self._note = note
         self._prompt_flags = prompt_flags
@@ -99,7 +100,7 @@ class Release:
             return None
         taken = self._feed(event, *self._read(event))
         held = taken.held
-        if taken.due or held.ends or self._ending or self._ended or self._stream.tripped:
+        if taken.due or taken.late or held.ends or self._ending or self._ended or self._stream.tripped:
             self._pending = taken
             return None
         self._smooth = True
@@ -187,22 +188,17 @@ class Release:
             document = parse(event.data, lenient=True)
             reading = self._dialect.read_event(document)
         except WireError:
-            document, reading = None, self._unreadable(event.data)
+            self._unread += 1
+            document, reading = None, unreadable(event.data, self._unread)
         if reading.skipped:
             self._stream.skip(reading.skipped, reading.unknown)
         if document is not None:
-            self._voice.hear(document)
+            self.voice.hear(document)
         return document, reading
 
     def _note_lines(self, event: Event) -> None:
         if event.has_more:
             self._stream.skip({_LINES: BESIDE_DATA}, [])
-
-    def _unreadable(self, data: bytes) -> EventReading:
-        """The policy's `unknown:` judges it, and its rules see its bare text."""
-        self._unread += 1
-        bare = Delta(0, f"#unread/{self._unread}", "", "text", unescaped(data), fixed=True)
-        return EventReading([bare], skipped={"": "unread: unknown"}, unknown=[""])
 
     def _feed(self, event: Event, document: Any, reading: EventReading) -> Taken:
         held = Held(event, unread=document is None)
@@ -217,14 +213,13 @@ class Release:
                 self._late(taken, delta)
                 continue
             self._known.add(delta.choice)
-            stream = self._stream
-            if stream.feed(delta.choice, delta.channel, delta.kind, delta.text, fixed=delta.fixed, whole=delta.whole):
-                taken.due = True
-            gate = stream.gate(delta.channel)
-            if document is None:
-                taken.due = stream.flush(gate) or taken.due
-            held.parts.append(part_of(gate, delta))
-        if len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
+            if self._repeats is None or document is None:
+                taken.feed(self._stream, delta, ended=document is None)
+            elif not self._repeats.feed(delta, taken):
+                self._late(taken, delta)
+        if self._repeats is not None:
+            held.parts.extend(self._repeats.cited(reading.cites))
+        elif len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
             self._spellings.learn(event, reading, held.parts[0].gate)
         return taken
 
@@ -286,7 +281,7 @@ class Release:
         note = {**self._note, "action": "refuse", "rules": verdict.applied}
         if flags := self._flags(verdict):
             note["flags"] = [flag.public() for flag in flags]
-        own = self._voice.refuse(choice, verdict.refused_choices.get(choice, ""), note)
+        own = self.voice.refuse(choice, verdict.refused_choices.get(choice, ""), note)
         return [*self._pop(), *(own_event(*said) for said in own)]
 
     def _flag(self, choice: int, verdict: Verdict) -> None:
@@ -299,7 +294,9 @@ class Release:
             held.ends = [other for other in held.ends if other != choice]
         if flags := self._flags(verdict):
             note = {**self._note, "action": verdict.action.word, "rules": verdict.applied}
-            for i, said in enumerate(self._voice.flags(choice, flags, note)):
+            if place < len(self._queue) and self._queue[place].note(self._dialect, note, flags):
+                return
+            for i, said in enumerate(self.voice.flags(choice, flags, note)):
                 own = Held(Event(own_event(*said), None))
                 self._queue.insert(place + i, own)
                 self._size += own.size
@@ -328,12 +325,18 @@ class Release:
 
     def _let(self, held: Held) -> list[bytes]:
         if not held.parts and not held.ends and not self._queue:
-            return [held.event.raw]
+            return [self._leave(held)]
         self._queue.append(held)
         self._size += held.size
         if held.ends:
             self._ending.update(held.ends)
         return self._pop()
+
+    def _leave(self, held: Held) -> bytes:
+        raw = held.leave(self._dialect)
+        if self.voice.follows and raw and held.event.data is not None and not (held.unread or held.event.done):
+            self.voice.left(parse(held.event.data, lenient=True))
+        return raw
 
     def _may_stay(self, taken: Taken) -> bool:
         """Take out of an event what may not leave. False: nothing of it is left."""
@@ -360,7 +363,7 @@ class Release:
                     return out
             queue.popleft()
             self._size -= held.size
-            out.append(held.leave())
+            out.append(self._leave(held))
         return out
 
     def _bounded(self, out: list[bytes]) -> list[bytes] | None:

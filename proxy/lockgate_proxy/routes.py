@@ -12,6 +12,7 @@ from lockgate.wire.chat import ChatLens
 from lockgate.wire.completions import CompletionsLens
 from lockgate.wire.inputs import EmbeddingsLens
 from lockgate.wire.lens import Dialect
+from lockgate.wire.responses import InputTokens, ResponsesLens, StoredItems, StoredResponse
 from lockgate.wire.stored import StoredChat, StoredChats, StoredMessages
 from lockgate_proxy import moderations, observe, problems
 from lockgate_proxy.admit import Receive, Scope, Send
@@ -25,6 +26,8 @@ Handler = Callable[[Context, Scope, Receive, Send], Awaitable[None]]
 DIALECTS: dict[str, Dialect] = {
     "/chat/completions": ChatLens(),
     "/completions": CompletionsLens(),
+    "/responses": ResponsesLens(),
+    "/responses/input_tokens": InputTokens(),
     "/embeddings": EmbeddingsLens(),
     "/moderations": moderations.DIALECT,
 }
@@ -53,6 +56,9 @@ STORED: dict[tuple[str, str], Dialect] = {
     ("GET", "/chat/completions/*"): StoredChat(),
     ("POST", "/chat/completions/*"): StoredChat(),
     ("GET", "/chat/completions/*/messages"): StoredMessages(),
+    ("GET", "/responses/*"): StoredResponse(),
+    ("POST", "/responses/*/cancel"): StoredResponse(),
+    ("GET", "/responses/*/input_items"): StoredItems(),
 }
 """Method and end of a path at which texts are kept → the dialect that reads them as they come back. `*` is an id."""
 

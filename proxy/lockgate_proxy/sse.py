@@ -25,6 +25,7 @@ DONE = b"data: [DONE]\n\n"
 
 _JOIN = 65_536  # up to here what is held is cheaper joined with the next chunk than searched in place
 _BOM = b"\xef\xbb\xbf"
+_NAME = re.compile(rb"response\.[a-z_.]{1,60}")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 # The end of an event, from the end of its last line on. A CR that ends a blank line after an LF may be the first half
 # of CRLF, so the byte after it is waited for. After a bare CR it is taken as it stands (only streams of bare CR look
@@ -57,10 +58,13 @@ class Event:
 
     @property
     def has_more(self) -> bool:
-        """Whether it has other lines than data: comments, names, ids."""
+        """Whether it has other lines than data: comments, ids, names that are no word of an API."""
         if self.data is not None and len(self.raw) == len(self.data) + 8 and not self.lead:
             return False  # nearly every event
-        return any(field != b"data" for field, _ in _fields(self.raw[self.lead :]))
+        return any(
+            field != b"data" and not (field == b"event" and _NAME.fullmatch(value))
+            for field, value in _fields(self.raw[self.lead :])
+        )
 
     @property
     def name(self) -> bytes:

@@ -93,7 +93,7 @@ async def answer_stream(visit: Visit, dialect: Dialect, answer: Answer, prompt: 
     except Exception as error:  # noqa: BLE001 - whatever broke here, nothing that is held may leave
         report(visit, error)
         answer.close()
-        await writer.write([problems.sse_error(problems.internal())])
+        await writer.write([own_event(*release.voice.fail(problems.internal().error))])
         await writer.finish()
     finally:
         writer.close()
@@ -131,7 +131,7 @@ async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release,
     if release.failed is not None:
         visit.outcome = "unavailable"
         visit.context.count("guardrail_unavailable")
-        await writer.write([problems.sse_error(problems.unavailable(release.failed, visit.id))])
+        await writer.write([own_event(*release.voice.fail(problems.unavailable(release.failed, visit.id).error))])
     elif release.finished:
         visit.outcome = "refused_answer"
     elif broken is not None:
@@ -139,7 +139,7 @@ async def _pump(visit: Visit, answer: Answer, reader: _Reader, release: Release,
         visit.outcome = "upstream_error"
         problem = problems.upstream_problem(broken) if isinstance(broken, UpstreamError) else problems.from_wire(broken)
         visit.error = str(problem.error["code"])
-        await writer.write([problems.sse_error(problem)])
+        await writer.write([own_event(*release.voice.fail(problem.error))])
     else:
         visit.outcome = "answered"
     if release.finished:

@@ -5,7 +5,7 @@ import json
 from lockgate.exchange import Exchange
 from lockgate.passage import Passage
 from lockgate.wire.chat import ChatLens
-from lockgate_proxy.held import Held, choices_of, part_of
+from lockgate_proxy.held import Held, Taken, choices_of
 from lockgate_proxy.sse import Splitter
 from saying import DONE, choice, chunk, patterns, plan_of, rule, text
 
@@ -19,21 +19,20 @@ def held(raw: bytes) -> Held:
     one = Held(event)
     stream = Passage(PLAN, Exchange("x", "chat")).stream()
     for delta in CHAT.read_event(json.loads(event.data)).deltas:
-        stream.feed(delta.choice, delta.channel, delta.kind, delta.text)
-        one.parts.append(part_of(stream.gate(delta.channel), delta))
+        Taken(one, []).feed(stream, delta)
     return one
 
 
 def test_it_leaves_as_it_came_or_edited() -> None:
-    assert held(text("plain")).leave() == text("plain")
-    assert held(text("a sk-abcd1234 b")).leave() == text("a [KEY] b")
+    assert held(text("plain")).leave(CHAT) == text("plain")
+    assert held(text("a sk-abcd1234 b")).leave(CHAT) == text("a [KEY] b")
 
 
 def test_a_choice_is_taken_out() -> None:
     both = held(chunk(choice({"content": "a"}), choice({"content": "b"}, 1)))
     assert both.strip(CHAT, {1})
     assert [part.text for part in both.parts] == ["a"]
-    assert json.loads(both.leave()[6:]) == json.loads(chunk(choice({"content": "a"}), choice({}, 1))[6:])
+    assert json.loads(both.leave(CHAT)[6:]) == json.loads(chunk(choice({"content": "a"}), choice({}, 1))[6:])
     assert not both.strip(CHAT, {0, 1})
 
 

@@ -9,7 +9,6 @@ from lockgate.errors import WireError
 from lockgate.verdict import Action, Failure, Finding, RuleOutcome, Verdict
 from lockgate_proxy import problems
 from lockgate_proxy.problems import Problem
-from lockgate_proxy.sse import Splitter
 from lockgate_proxy.upstream import UpstreamError
 
 
@@ -135,13 +134,3 @@ def test_our_own_fault() -> None:
     problem = problems.internal()
     assert (problem.status, shown(problem)["code"]) == (500, "internal_error")
     assert not retried(problem)
-
-
-def test_an_error_event() -> None:
-    problem = problems.upstream_problem(UpstreamError("broken", "line\nbreak é", started=True))
-    splitter = Splitter()
-    (event,) = splitter.feed(problems.sse_error(problem))
-    assert splitter.flush() == b""
-    assert event.name == b"error"
-    assert event.data is not None
-    assert json.loads(event.data)["error"]["message"] == "line\nbreak é"

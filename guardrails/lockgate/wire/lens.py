@@ -3,7 +3,8 @@ that API. No policy, no sockets."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +34,7 @@ class Delta:
     `where` points into the event; `channel` is the pointer at which the whole text stands in the equivalent plain
     answer, so that both paths report the same places. `drop` are pointers of the event whose values spell the same
     text (log probabilities, token ids) and become null when the text is edited. A `whole` text comes in one piece.
+    `again`: it is all that the channel has said, and where it was said before, it is not another text.
     """
 
     choice: int
@@ -43,6 +45,22 @@ class Delta:
     drop: tuple[str, ...] = ()
     fixed: bool = False
     whole: bool = False
+    again: bool = False
+
+
+@dataclass(slots=True)
+class Cite:
+    """An event's citation, which points into the text of `channel` as far as `reach` (an offset).
+
+    `moved` tells its offsets, by pointer into the event, once that text was edited; None: what it cites was edited, and
+    the event goes. `number` is its place among its text's citations, which stands at `counted`.
+    """
+
+    channel: str
+    reach: int
+    moved: Callable[[Sequence[Edit]], dict[str, int] | None]
+    number: int
+    counted: str
 
 
 @dataclass(slots=True)
@@ -53,6 +71,7 @@ class EventReading:
     ended: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
+    cites: list[Cite] = field(default_factory=list)
 
 
 class Lens(Protocol):
@@ -77,9 +96,20 @@ class Voice(Protocol):
         """The flags of a choice, said before the event with which it ends."""
         ...
 
+    follows: bool = False
+    """Whether it wants to know what has left."""
+
+    def left(self, document: Any) -> None:  # noqa: ARG002 - most have no need to know
+        """An event of the upstream's has left, as it stands here."""
+        return
+
     def refuse(self, choice: int, message: str, note: Note) -> list[Said]:
         """The end of a refused choice. `message` may be empty."""
         ...
+
+    def fail(self, error: Mapping[str, Any]) -> Said:
+        """The stream can't go on: its last event."""
+        return "error", json.dumps({"error": error}, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 class Dialect(Lens, Protocol):
@@ -95,10 +125,18 @@ class Dialect(Lens, Protocol):
     """Below the base URL, for telemetry: ``/chat/completions``."""
     done: bool
     """Whether its streams end with ``[DONE]``."""
+    repeats: bool = False
+    """Whether its streams say a text again when it is whole, and cite in events of their own."""
+    dropped: bytes = b"null"
+    """What stands in the place of what spelled an edited text in a delta."""
     stored: bool = False
     """Whether it gets what was said before, and its requests may have no body; `read_request` is then given None."""
 
     # A request.
+
+    def answering(self, exchange: Exchange, edits: Sequence[Edit]) -> Dialect:  # noqa: ARG002
+        """The dialect of the answer to one request, which left with these edits."""
+        return self
 
     def param(self, where: str) -> str | None:
         """What a client can drop of a request that was refused for what stands at `where`; None: nothing of it."""
@@ -124,6 +162,10 @@ class Dialect(Lens, Protocol):
         ...
 
     # A streamed one.
+
+    def noted(self, data: bytes, note: Note) -> bytes | None:  # noqa: ARG002
+        """The event that ends a choice, with flags in it; None: they are said in an event of their own."""
+        return None
 
     def voice(self) -> Voice:
         """What the guard says in one stream."""
