@@ -17,6 +17,7 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate_proxy.app import make_app
 from lockgate_proxy.settings import Settings
+from responding import events, message, output_text, response, wire
 from serving import served
 
 BASE = "http://127.0.0.1:8080"
@@ -29,12 +30,23 @@ MODEL = "http://127.0.0.1:8000"
 async def model(scope: Any, receive: Any, send: Any) -> None:
     """An upstream that repeats what it was asked."""
     request = await Request(scope, receive).json()
+    if scope["path"].endswith("/responses"):
+        await _responses(request, scope, receive, send)
+        return
     said = f"You wrote: {request['messages'][-1]['content']}"
     answer: Response
     if request.get("stream"):
         answer = StreamingResponse(iter(chat_events(*re.findall(r"\S+\s*", said))), media_type="text/event-stream")
     else:
         answer = JSONResponse(chat_answer(said))
+    await answer(scope, receive, send)
+
+
+async def _responses(request: Any, scope: Any, receive: Any, send: Any) -> None:
+    whole = response(message(output_text(f"You wrote: {request['input']}")))
+    answer: Response = JSONResponse(whole)
+    if request.get("stream"):
+        answer = StreamingResponse(map(wire, events(whole)), media_type="text/event-stream")
     await answer(scope, receive, send)
 
 

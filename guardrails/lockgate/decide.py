@@ -16,6 +16,8 @@ PARTIAL = frozenset({"too_wide", "uneditable", "unfit", "straddles"})
 
 UNKNOWN_RULE = "unknown"
 """The rule id under which the policy's `unknown:` reports."""
+UNSEEN_RULE = "unseen"
+"""The same of its `unseen:`."""
 
 
 @dataclass(slots=True)
@@ -296,6 +298,24 @@ def _unknown(verdict: Verdict, plan: Plan, unknown: Sequence[str], choice: int |
     verdict.edits = []
     if choice is not None:
         verdict.refused_choices[choice] = verdict.message
+
+
+def judge_unseen(verdict: Verdict, plan: Plan, unseen: Sequence[str]) -> None:
+    """What is done about texts that the upstream keeps, and that a request only names; after all else is decided."""
+    if not unseen or plan.unseen == "allow":
+        return
+    action = Action.FLAG if plan.unseen == "flag" else Action.REFUSE
+    verdict.rules.append(RuleOutcome(UNSEEN_RULE, action, "applied"))
+    stopped = verdict.action is Action.REFUSE or verdict.unavailable
+    verdict.action = max(verdict.action, action)
+    if action is Action.FLAG:
+        said = "Earlier texts, which the upstream keeps, were not looked at."
+        verdict.flags.append(Flag("unverified", said, UNSEEN_RULE))
+    elif not stopped:
+        verdict.message = "The request builds on texts that the upstream keeps, which this policy can't check; send them."
+        verdict.where = unseen[0]
+        verdict.status = 400
+        verdict.edits = []
 
 
 def merge(verdicts: Iterable[Verdict], into: Verdict) -> Verdict:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lockgate.act import apply
-from lockgate.decide import UNKNOWN_RULE, outranks
+from lockgate.decide import UNKNOWN_RULE, UNSEEN_RULE, outranks
 from lockgate.engine import STOPPED_EARLY
 from lockgate.errors import WireError
 from lockgate.exchange import Exchange, Reading, Segment, Subject
@@ -79,6 +79,7 @@ def _policy(plan: Plan) -> Report:
         "files": list(plan.sources),
         "deadline_ms": round(plan.deadline * 1000),
         "unknown": plan.unknown,
+        "unseen": plan.unseen,
         "unguarded": {"default": plan.unguarded, **plan.surfaces} if plan.surfaces else plan.unguarded,
         "max_hold": plan.max_hold,
         "hold_limit": plan.hold_limit,
@@ -145,7 +146,8 @@ def _side(plan: Plan, reading: Reading, verdict: Verdict, *, text: bool) -> Repo
         "texts": [_segment(segment, verdict, text=text) for segment in reading.segments],
         "skipped": {where: why for where, why in verdict.coverage.skipped.items() if where not in texts},
         "rules": [_outcome(rule, plan, reading, verdict) for rule in plan.side(verdict.side).rules]
-        + [_plain(outcome, "a part could not be read") for outcome in _of(UNKNOWN_RULE, verdict)[:1]],
+        + [_plain(outcome, "a part could not be read") for outcome in _of(UNKNOWN_RULE, verdict)[:1]]
+        + [_plain(outcome, "the upstream keeps a part") for outcome in _of(UNSEEN_RULE, verdict)],
         "findings": [_finding(finding, texts, text=text) for finding in _unique(verdict.findings)],
         "failures": [
             {"rule": f.rule, "detector": f.detector, "reason": f.reason, "where": f.where, "on_error": f.on_error}

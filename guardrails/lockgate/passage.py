@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lockgate.act import unite
-from lockgate.decide import Results, RuleResult, blank, decide, merge
+from lockgate.decide import Results, RuleResult, blank, decide, judge_unseen, merge
 from lockgate.detectors.leak import plant
 from lockgate.editing import Editing
 from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
@@ -56,6 +56,7 @@ class Passage:
         """Look at the whole request and decide."""
         self.exchange.prompt = reading.segments
         verdict = await self._side("prompt", reading.segments, None, reading.unknown)
+        judge_unseen(verdict, self.plan, reading.unseen)
         verdict.coverage.skipped.update(reading.skipped)
         self.editing.sent(verdict.edits)
         if self.plan.canary and verdict.action is not Action.REFUSE and not verdict.unavailable:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lockgate.exchange import Exchange
+from lockgate.exchange import Exchange, Reading, Segment
+from lockgate.masks import Masker
 from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 from lockgate.verdict import Verdict
@@ -161,3 +162,26 @@ async def test_log_probabilities_of_an_edited_text_are_emptied() -> None:
     got, raw, _ = await through(REDACT, said)
     assert b"sk-abcd1234" not in raw
     assert [event["logprobs"] for event in got if "logprobs" in event] == [[], []]
+
+
+@pytest.mark.parametrize("size", [1, 7, 60])
+async def test_what_was_masked_in_the_request_is_put_back_wherever_it_is_said(size: int) -> None:
+    then = {"rewrite": "pseudonym", "restore": True}
+    plan = plan_of(rule("keys", KEY, then, side=["prompt"]))
+    passage = Passage(plan, Exchange("X", "responses"), masker=Masker(b"k" * 32))
+    verdict = await passage.prompt(Reading([Segment("/input", "user", "text", "sk-abcd1234")]))
+    mask = verdict.edits[0].replacement
+    notes = [cites(0, 5), cites(len(mask) + 7, len(mask) + 10)]
+    whole = response(message(output_text(f"it is {mask}, yes", notes)), call(json.dumps({"key": mask})))
+    release = Release(passage.stream(), ResponsesLens(), choices=1, note=NOTE, prompt_flags=[])
+    out: list[bytes] = []
+    for one in events(whole, size):
+        for event in Splitter().feed(wire(one)):
+            out.extend(await release.add(event))
+    raw = b"".join([*out, *await release.end()])
+    got = [json.loads(event.data) for event in Splitter().feed(raw) if event.data]
+    assert mask.encode() not in raw
+    assert texts(got)["/output/0/content/0/text"] == {"it is sk-abcd1234, yes"}
+    assert texts(got)["/output/1/arguments"] == {'{"key": "sk-abcd1234"}'}
+    [_, after] = [event["annotation"] for event in got if event["type"].endswith("annotation.added")]
+    assert (after["start_index"], after["end_index"]) == (18, 21)

@@ -132,6 +132,13 @@ def test_media_are_skipped_and_their_addresses_read() -> None:
     assert reading.skipped == {"/content/0": "image: not text", "/content/1": "file content: not text"}
 
 
+def test_a_file_that_is_a_text_is_read() -> None:
+    part = {"type": "input_file", "filename": "a.txt", "file_data": "data:text/plain;base64,aGVsbG8gdGhlcmU="}
+    reading = read({"role": "user", "content": [part]})
+    found = [(s.where, s.kind, s.text, s.fixed) for s in reading.segments]
+    assert ("/content/0/file_data", "document", "hello there", True) in found
+
+
 def test_annotations_and_log_probabilities() -> None:
     part = {
         "type": "output_text",

@@ -71,6 +71,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         prompt=sides["prompt"],
         completion=sides["completion"],
         unknown=policy.unknown,
+        unseen=policy.unseen,
         unguarded=surfaces.pop(DEFAULT),
         surfaces=surfaces,
         max_hold=policy.stream.max_hold,

@@ -160,6 +160,7 @@ class Plan:
     hold_limit: int
     deadline: float
     models: tuple[str, ...] = ()
+    unseen: Judgement = "allow"
     sources: tuple[str, ...] = field(default=())
     surfaces: Mapping[str, Unguarded] = field(default_factory=dict)
     """What `unguarded` says of surfaces that it names."""

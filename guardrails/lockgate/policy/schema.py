@@ -275,6 +275,7 @@ class Policy(Model):
     extends: Words = ()
     unguarded: Annotated[Unguarded | dict[str, Unguarded], AfterValidator(_surfaces)] = "allow"
     unknown: Literal["allow", "flag", "refuse"] = "allow"
+    unseen: Literal["allow", "flag", "refuse"] = "allow"
     deadline_ms: Annotated[StrictInt, Field(ge=1, le=60_000)] = 1_000
     stream: Stream = Stream()
     principles: tuple[Principle, ...] = ()

@@ -131,7 +131,7 @@ MEDIA = {
 }
 """Type of a part that is no text → why it is not looked into. Its address is read, and a file's name."""
 MEDIA_LINKS = ("image_url", "file_url", "url")
-MEDIA_PLAIN = frozenset({"type", "detail", "file_id", "file_data", "input_audio"})
+MEDIA_PLAIN = frozenset({"type", "detail", "file_id", "input_audio"})
 PART_PLAIN = frozenset({"type"})
 PART_SETTINGS = frozenset({"prompt_cache_breakpoint", "cache_control"})
 

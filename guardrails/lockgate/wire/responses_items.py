@@ -8,6 +8,7 @@ from typing import Any
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading, Role, Segment
 from lockgate.wire.chat_fields import API_WORD, ROLES, SETTINGS
+from lockgate.wire.data_url import text_of
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
 from lockgate.wire.responses_fields import (
@@ -168,13 +169,14 @@ class Items:
                 self._rest(at, key, value, PART_PLAIN)
 
     def _media(self, where: str, name: str, part: dict[str, Any], role: Role, kind: Kind) -> None:
-        """Media are not looked into. Where they stand elsewhere, their address is a text: it can carry one out."""
+        """Media are not looked into, but for data that is a text. Where they stand elsewhere, their address is a text: it can carry one out."""
         self._reading.skip(where, MEDIA[name])
         for key, value in part.items():
             at = f"{where}/{escape(key)}"
-            if key in MEDIA_LINKS:
-                if not isinstance(value, str) or value[:5].lower() != "data:":
-                    self.string(at, value, role, "link")
+            if key in MEDIA_LINKS and not (isinstance(value, str) and value[:5].lower() == "data:"):
+                self.string(at, value, role, "link")
+            elif key in MEDIA_LINKS or key == "file_data":
+                self.add(at, (isinstance(value, str) and text_of(value)) or "", role, "document", fixed=True)
             elif key == "filename":
                 self.string(at, value, role, kind)
             else:
