@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 
 from lockgate_proxy.forward import handle_unguarded
-from lockgate_proxy.routes import DIALECTS, NOT_HERE, STORED, handler_for, refuse_here, refuse_spelling
+from lockgate_proxy.routes import DIALECTS, NOT_HERE, STORED, Handler, handler_for, refuse_here, refuse_spelling
 
-OTHERS = {handle_unguarded: "unguarded", refuse_spelling: "refused"}
+OTHERS: dict[Handler, str] = {handle_unguarded: "unguarded", refuse_spelling: "refused"}
 WEBSOCKET = (b"sec-websocket-key", b"dGhlIHNhbXBsZSBub25jZQ==")
 
 

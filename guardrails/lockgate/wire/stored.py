@@ -64,9 +64,9 @@ class StoredChat(ChatLens):
                 read_odd(reading, where, value, role="user", kind="text", choice=None)
         return reading
 
-    def refusal(self, exchange: Exchange, message: str) -> None:  # noqa: ARG002
+    def refusal(self, exchange: Exchange, message: str) -> dict[str, Any] | None:  # noqa: ARG002
         """Nobody asked a model."""
-        return
+        return None
 
 
 class _Listed(StoredChat):
