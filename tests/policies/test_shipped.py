@@ -98,7 +98,7 @@ def conversation(where: str, text: str) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("where", ["user", "arguments", "tool"])
 @pytest.mark.parametrize("name", ["default", "strict"])
 def test_values_are_taken_out_of_every_part(name: str, where: str, text: str, plans: dict[str, Plan]) -> None:
-    messages = conversation(where, f"see {text}.")
+    messages = conversation(where, f"Is {text} still valid?")
     guard = Guard(plans[name])
     verdict = guard.check(messages)
     assert verdict.action is Action.REWRITE

@@ -20,7 +20,7 @@ ODD = (
     b'\t{"object" : "o","n":1e3,"z":-0.0,"big":123456789012345678901234567890,"u":"\\ud83d\\/\\u00e9","id":"x_1"}\r\n\n'
 )
 """Spelled as no library would."""
-ASK = b' {"model" :"m","input":"hi \\u00e9\\/","prompt":["hi"],"messages":[{"role":"user","content":"\\ud83d"}],"temperature":1E+0}\n'
+ASK = b' {"model" :"m","input":"hi \\u00e9\\/","messages":[{"role":"user","content":"\\ud83d"}],"temperature":1E+0}\n'
 STREAMED = b' {"stream" : true,' + ASK.strip()[1:]
 BINARY = bytes(range(256)) * 40
 FORM = (

@@ -67,7 +67,7 @@ class TestByteForByte:
     async def test_a_stream_of_another_api(self) -> None:
         said = [b"event: response.created\r\n", b"data: {}\r\n\r\n", b": x\n", b"data: plugh"]
         async with proxied(ALLOW, replying([head(), *map(chunk, said), LAST_CHUNK])) as proxy:
-            reply = await proxy.post(b'{"input": "plugh"}', target="/v1/responses")
+            reply = await proxy.post(b'{"input": "plugh"}', target="/v1/images/generations")
         assert reply.body == b"".join(said)
 
     async def test_each_piece_of_a_stream_comes_at_once(self) -> None:

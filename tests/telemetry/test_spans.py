@@ -161,6 +161,8 @@ class TestVerdicts:
                     names.RULE: "rude",
                     names.FAILED_OPEN: 1,
                     names.FAILURES: ("tone: crash",),
+                    names.SCANNED: 0,
+                    names.SKIPPED: 1,
                 },
             ),
         ],
