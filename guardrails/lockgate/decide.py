@@ -312,7 +312,9 @@ def judge_unseen(verdict: Verdict, plan: Plan, unseen: Sequence[str]) -> None:
         said = "Earlier texts, which the upstream keeps, were not looked at."
         verdict.flags.append(Flag("unverified", said, UNSEEN_RULE))
     elif not stopped:
-        verdict.message = "The request builds on texts that the upstream keeps, which this policy can't check; send them."
+        verdict.message = (
+            "The request builds on texts that the upstream keeps, which this policy can't check; send them."
+        )
         verdict.where = unseen[0]
         verdict.status = 400
         verdict.edits = []
