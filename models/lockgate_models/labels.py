@@ -7,6 +7,9 @@ whose labels exclude each other. A family's first label, where it carries the fa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 FAMILIES: dict[str, tuple[str, ...]] = {
     "injection": ("injection",),
     "indirect": ("indirect",),
@@ -51,3 +54,40 @@ NAMES: tuple[str, ...] = ("PERSON", "LOCATION", "ORGANIZATION", "STREET_ADDRESS"
 
 TAGS: tuple[str, ...] = ("O", *(f"{side}-{name}" for name in NAMES for side in ("B", "I")))
 """The token head's classes: outside, begin and inside of each name."""
+
+HONESTY: dict[str, tuple[str, ...]] = {
+    "groundedness": ("groundedness",),
+    "sycophancy": ("sycophancy",),
+    "hedging": ("hedging",),
+    "unanswerable": ("unanswerable",),
+    "false_premise": ("false_premise",),
+}
+"""What is asked of answers and questions for honesty's sake. `groundedness` is 1 where a text is *not* supported."""
+
+UNSUPPORTED = "unsupported"
+MARKS: tuple[str, ...] = ("O", f"I-{UNSUPPORTED}")
+"""The token head's classes of the honesty form."""
+
+ALL: tuple[str, ...] = (*LABELS, *(label for labels in HONESTY.values() for label in labels))
+"""All labels of all forms, as a row may teach them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What one model answers, and how it reads: `lead` tokens of what stands before the text (0: nothing does), windows
+    of `window` tokens that share `overlap`, rows of a fit cut to `longest`."""
+
+    families: Mapping[str, tuple[str, ...]]
+    tags: tuple[str, ...] = ()
+    lead: int = 0
+    window: int = 128
+    overlap: int = 32
+    longest: int = 96
+
+
+FORMS: dict[str, Form] = {
+    "text": Form(FAMILIES, TAGS),
+    "pair": Form(PAIR, lead=40),
+    "honesty": Form(HONESTY, MARKS, lead=160, window=256, longest=232),
+}
+"""By name: a text, an answer with its prompt, a sentence with its evidence."""

@@ -11,16 +11,15 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from lockgate_models.labels import LABELS, TAGS
+from lockgate_models.labels import ALL, MARKS, TAGS
 from lockgate_models.train.augment import disguised, in_company
 from lockgate_models.train.rows import Row
 
-_INDEX = {label: i for i, label in enumerate(LABELS)}
-_TAG = {tag: i for i, tag in enumerate(TAGS)}
+_INDEX = {label: i for i, label in enumerate(ALL)}
+_TAG = {tag: i for tags in (TAGS, MARKS) for i, tag in enumerate(tags)}
+"""Names of two forms never stand in one row."""
 _HARMLESS = ("injection", "harm", "toxicity")
 IGNORED = -100
-LEAD = 40
-"""Tokens of what is answered, at the head of a pair's window."""
 _OURS = 4.0
 _HARD = 0.25
 _STEP = 8  # few widths: each is compiled, and planned, once
@@ -92,6 +91,8 @@ class Drawer:
     def _changed(self, row: Row) -> Row:
         if row.marks:
             return centred(row, self._draw)
+        if "groundedness" in row.labels:
+            return row  # a number spelled otherwise is another number
         row = disguised(row, self._draw)
         if self._lead:
             return row
@@ -136,8 +137,8 @@ def encode(row: Row, tokenizer: Tokenizer, longest: int, draw: random.Random | N
     if inner > room:
         start = draw.randrange(inner - room + 1) if draw is not None and draw.random() < 0.5 else 0
     ids = [ids[0], *head, *ids[1 + start : 1 + start + room], ids[-1]]
-    offsets = [(0, 0), *offsets[1 + start : 1 + start + room], (0, 0)]
-    tags = _tags(row, offsets) if row.spans is not None and not head else None
+    offsets = [(0, 0)] * (1 + len(head)) + offsets[1 + start : 1 + start + room] + [(0, 0)]
+    tags = _tags(row, offsets) if row.spans is not None else None
     return Example(ids, tags, row)
 
 
@@ -147,7 +148,8 @@ def _tags(row: Row, offsets: Sequence[tuple[int, int]]) -> list[int]:
         first = True
         for i, (low, high) in enumerate(offsets):
             if low < high and low < end and high > start:
-                tags[i] = _TAG[f"{'B' if first else 'I'}-{name}"]
+                begins = f"B-{name}"
+                tags[i] = _TAG[begins if first and begins in _TAG else f"I-{name}"]
                 first = False
     return tags
 
@@ -158,8 +160,8 @@ def collate(examples: Sequence[Example]) -> Batch:
     ids = torch.zeros(count, width, dtype=torch.long)
     mask = torch.zeros(count, width, dtype=torch.long)
     tags = torch.full((count, width), IGNORED, dtype=torch.long)
-    target = torch.zeros(count, len(LABELS))
-    known = torch.zeros(count, len(LABELS))
+    target = torch.zeros(count, len(ALL))
+    known = torch.zeros(count, len(ALL))
     for i, example in enumerate(examples):
         length = len(example.ids)
         ids[i, :length] = torch.tensor(example.ids)

@@ -12,14 +12,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from lockgate_models.labels import FORMS
 from lockgate_models.manifest import Manifest, read_manifest
-from lockgate_models.train.families import read_families
+from lockgate_models.train.claims import CLAIMS, Claims
+from lockgate_models.train.mixture import rows_for
 from lockgate_models.train.origins import ORIGINS
-from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, read_sources
+from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, Source
 from lockgate_models.train.split import PARTS, held_out, part_of
-from lockgate_models.train.thresholds import GENERAL, LOOKALIKES, RATES
+from lockgate_models.train.thresholds import GENERAL, HONEST, LOOKALIKES, RATES
 
 CARD = "README.md"
+_SOURCES: Mapping[str, Sequence[Source | Claims]] = {"text": SOURCES, "pair": PAIR_SOURCES, "honesty": CLAIMS}
 
 
 def card(
@@ -34,7 +37,7 @@ def card(
     parts = [
         *_head(manifest, sizes),
         *_purpose(manifest),
-        *_sources(rows, pair=manifest.form == "pair"),
+        *_sources(rows, form_of(manifest)),
         *_training(made),
         *_thresholds(manifest, made.get("freeze")),
         *_figures(figures),
@@ -57,7 +60,11 @@ def _head(manifest: Manifest, sizes: Mapping[str, int]) -> Iterator[str]:
 
 def _purpose(manifest: Manifest) -> Iterator[str]:
     yield "## What it is for\n"
-    if manifest.form == "pair":
+    if form_of(manifest) == "honesty":
+        yield "It reads a sentence of an answer behind the part of its context that is nearest to it, and marks what that does"
+        yield "not support; it reads an answer behind its conversation, and says whether it flatters; and it reads answers and"
+        yield "questions alone. A score of `groundedness` is that of being *not* supported."
+    elif manifest.form == "pair":
         yield "It reads an answer together with what it answers, and says what is wrong with the answer."
     else:
         yield "It reads a text once and answers all questions below. It guards applications beside other measures, and is no"
@@ -76,7 +83,12 @@ def _purpose(manifest: Manifest) -> Iterator[str]:
     yield ""
 
 
-def _sources(rows: Sequence[Row], *, pair: bool) -> Iterator[str]:
+def form_of(manifest: Manifest) -> str:
+    """The form that a model of ours was fitted as, by what it answers."""
+    return next((name for name, form in FORMS.items() if form.families.keys() == manifest.families.keys()), "text")
+
+
+def _sources(rows: Sequence[Row], form: str) -> Iterator[str]:
     parts = {
         part: Counter(row.source for row in rows if part_of(row) == part) for part in ("train", "calibration", "dev")
     }
@@ -89,7 +101,7 @@ def _sources(rows: Sequence[Row], *, pair: bool) -> Iterator[str]:
     yield "are not among them. Sources under share-alike licences, of which some or all of the text is, are marked ⁺.\n"
     yield "| source | licence | train | calibration | figures |"
     yield "|---|---|---|---|---|"
-    for source in PAIR_SOURCES if pair else SOURCES:
+    for source in _SOURCES[form]:
         origin = ORIGINS[source.path]
         counts = " | ".join(f"{parts[part][source.path]:,}" if parts[part][source.path] else "–" for part in parts)
         mark = " ⁺" if origin.share else ""
@@ -118,13 +130,22 @@ def _training(made: Mapping[str, Any]) -> Iterator[str]:
 def _thresholds(manifest: Manifest, frozen: Mapping[str, Any] | None) -> Iterator[str]:
     if not manifest.thresholds:
         return
-    rates = ", ".join(f"`{name}` {rate:.1%}" for name, rate in RATES.items())
+    honest = form_of(manifest) == "honesty"
+    rates = ", ".join(f"`{name}` {rate:.1%}" for name, rate in (HONEST if honest else RATES).items())
     yield "## Thresholds\n"
+    if honest:
+        yield f"Set on the calibration rows through `lockgate score`, for these rates of false alarms among all negatives: {rates}.\n"
+        yield from _points(frozen)
+        return
     more = ", ".join(f"`{name}` {times:.0f} times" for name, times in GENERAL.items() if name in manifest.families)
     yield f"Set on the calibration rows through `lockgate score`, for these rates of false alarms: {rates}. A rate holds over"
     yield f"ordinary texts; of look-alikes, harmless texts with the words of harm, {LOOKALIKES:.0f} times as many may be flagged. Over all"
     yield f"negatives together it holds too, but for {more}: among those are many rude posts that are not like prompts."
     yield "A family of several labels says yes where any of them does, and has the rate as a whole.\n"
+    yield from _points(frozen)
+
+
+def _points(frozen: Mapping[str, Any] | None) -> Iterator[str]:
     if frozen:
         yield "| family | sensitivity | ordinary texts flagged | look-alikes flagged | all negatives flagged | found |"
         yield "|---|---|---|---|---|---|"
@@ -175,7 +196,7 @@ def _limits(manifest: Manifest) -> Iterator[str]:
     yield "- Words for groups of people are in its data on both sides, but not in equal measure; some dialects are judged more"
     yield "  harshly in tweets that it learned from."
     yield "- Sexual content about minors is in no data that it saw: it knows of it from sentences about policy."
-    if manifest.tags:
+    if manifest.tags and form_of(manifest) == "text":
         yield "- Its base has no capitals: it finds names in small letters, and takes some words for names."
     yield f"- It was fitted for {', '.join(manifest.languages)}. Some families teach other languages; no figure stands behind them."
 
@@ -193,13 +214,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--eval", type=Path, help="what `lockgate eval --json` wrote")
     given = parser.parse_args(arguments)
     manifest = read_manifest(given.model)
-    pair = manifest.form == "pair"
-    rows = [row for row in read_families(given.own) if bool(row.prompt) >= pair]
-    if given.data is not None:
-        rows += read_sources(given.data, PAIR_SOURCES if pair else SOURCES)
-    rows = [row for row in rows if part_of(row) == "train"]
+    form = form_of(manifest)
+    rows = [
+        row
+        for row in rows_for(form, given.data, given.own)
+        if (form != "pair" or row.prompt) and part_of(row) == "train"
+    ]
     for part in PARTS[1:]:
-        rows += held_out(given.data, given.own, part, form=manifest.form)
+        rows += held_out(given.data, given.own, part, form=form)
     made = {name: said for name in ("export", "parity", "freeze") if (said := _kept(given.fit / f"{name}.json"))}
     sizes = {file.name: (given.model / file.name).stat().st_size for file in manifest.files}
     text = card(manifest, sizes, rows, made, _kept(given.eval) if given.eval is not None else None)

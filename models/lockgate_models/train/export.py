@@ -21,7 +21,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from onnxruntime.transformers.optimizer import optimize_model
 from torch import nn
 
-from lockgate_models.labels import FAMILIES, PAIR
+from lockgate_models.labels import FORMS
 from lockgate_models.train.base import packaged_base
 from lockgate_models.train.families import read_families
 from lockgate_models.train.manifest import digest
@@ -147,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--data", type=Path, help="labelled rows of others")
     parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
-    parser.add_argument("--form", choices=("text", "pair"), default="text")
+    parser.add_argument("--form", choices=tuple(FORMS), default="text")
     parser.add_argument("--fit", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--texts", type=int, default=8000, help="from which the map to the base's embedding is fitted")
@@ -157,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     work = given.fit / "onnx"
     work.mkdir(exist_ok=True)
     base = given.base or packaged_base()
-    fitted = TextEncoder(base, families=PAIR if given.form == "pair" else FAMILIES, attention="eager")
+    form = FORMS[given.form]
+    fitted = TextEncoder(base, families=form.families, tags=form.tags, attention="eager")
     saved = torch.load(given.fit / "checkpoint.pt", weights_only=True)
     fitted.load_state_dict(saved["model"])
     meaning = meaning_of(fitted, base, given) if given.form == "text" else None

@@ -11,7 +11,8 @@ A line is one family::
     }
 
 `labels` names what is known: `injection`, `indirect`, `bias`, `refusal` are 0 or 1; `harm` and `toxicity` list the
-kinds that hold, so that all others do not; `advice` is `none`, `legal`, `medical` or `financial`. What is not named is
+kinds that hold, so that all others do not; `advice` is `none`, `legal`, `medical` or `financial`; ``"grounding": "marked"`` says that `prompt` is what
+the texts must rest on, and ``[[UNSUPPORTED:…]]`` marks what does not. What is not named is
 not taught. ``{slot}`` is filled from `slots`; ``[[PERSON:Ada]]`` marks a name, and then all names of the text are
 marked. `prompt`, where it is there, is what the texts answer.
 
@@ -28,14 +29,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lockgate_models.labels import FAMILIES, NAMES
+from lockgate_models.labels import FAMILIES, NAMES, UNSUPPORTED
 from lockgate_models.train.rows import Labels, Row, advice
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _NAME = re.compile(r"\[\[([A-Z_]+):(.+?)\]\]", re.DOTALL)
 _KEYS = frozenset({"family", "lang", "labels", "texts", "slots", "prompt", "note"})
-_SINGLE = frozenset({"injection", "indirect", "bias", "refusal"})
-_SIDE = re.compile(r"-(attack|clean|harmful|harmless)$")
+_SINGLE = frozenset(
+    {"injection", "indirect", "bias", "refusal", "sycophancy", "hedging", "unanswerable", "false_premise"}
+)
+_SIDE = re.compile(r"-(attack|clean|harmful|harmless|flattering|straight|false|true|hedged|sure)$")
+_GROUNDING = "grounding"
+_WRONG = UNSUPPORTED.upper()
 _FILLS = 3  # fillings of a text that has slots
 
 
@@ -66,11 +71,18 @@ def rows_of(family: Mapping[str, Any], source: str, seed: int) -> Iterator[Row]:
     if unknown := family.keys() - _KEYS:
         raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
     name = family["family"]
-    labels = labels_of(family["labels"])
+    said = dict(family["labels"])
+    marked = said.pop(_GROUNDING, None)
+    if marked not in (None, "marked"):
+        raise ValueError("grounding is marked, or left out")
+    labels = labels_of(said)
     draw = random.Random(f"{seed}/{name}")  # noqa: S311 - which fillings, no secret
     for i, template in enumerate(family["texts"]):
         for j, filled in enumerate(_filled(template, family.get("slots", {}), draw)):
             text, spans = unmarked(filled)
+            if marked:
+                labels = {**labels, "groundedness": float(bool(spans))}
+                spans = spans or []
             yield Row(
                 f"{source}/{name}/{i}.{j}",
                 f"own/{source}",
@@ -122,11 +134,12 @@ def unmarked(text: str) -> tuple[str, list[tuple[int, int, str]] | None]:
     parts: list[str] = []
     length = position = 0
     for mark in _NAME.finditer(text):
-        if mark[1] not in NAMES:
+        if mark[1] not in (*NAMES, _WRONG):
             raise ValueError(f"no such name: {mark[1]}")
         before = text[position : mark.start()]
         parts += [before, mark[2]]
-        spans.append((length + len(before), length + len(before) + len(mark[2]), mark[1]))
+        name = UNSUPPORTED if mark[1] == _WRONG else mark[1]
+        spans.append((length + len(before), length + len(before) + len(mark[2]), name))
         length += len(before) + len(mark[2])
         position = mark.end()
     return "".join([*parts, text[position:]]), spans or None

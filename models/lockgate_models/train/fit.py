@@ -18,13 +18,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModel
 
-from lockgate_models.labels import EXCLUSIVE, FAMILIES, LABELS, PAIR
+from lockgate_models.labels import ALL, EXCLUSIVE, FAMILIES, FORMS
 from lockgate_models.train.base import packaged_base
-from lockgate_models.train.batches import IGNORED, LEAD, Batch, Drawer
-from lockgate_models.train.families import read_families
+from lockgate_models.train.batches import IGNORED, Batch, Drawer
 from lockgate_models.train.hard import hardest
+from lockgate_models.train.mixture import rows_for
 from lockgate_models.train.network import TextEncoder
-from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, read_sources
 
 _SMOOTH = 0.02
 _KEPT = 4  # of so many steps one also looks at the base
@@ -36,7 +35,7 @@ def loss_of(labels: Tensor, names: Tensor, batch: Batch, families: Mapping[str, 
     at = 0
     for family, members in families.items():
         logits = labels[:, at : at + len(members)].float()
-        place = slice(LABELS.index(members[0]), LABELS.index(members[0]) + len(members))
+        place = slice(ALL.index(members[0]), ALL.index(members[0]) + len(members))
         target, known = batch.target[:, place], batch.known[:, place]
         at += len(members)
         if family in EXCLUSIVE:
@@ -90,13 +89,11 @@ def fit(given: argparse.Namespace) -> None:
     tokenizer = Tokenizer.from_file(str(base_folder / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    pairs = given.form == "pair"
-    sources = PAIR_SOURCES if pairs else SOURCES
-    rows = [*(read_sources(given.data, sources) if given.data is not None else ()), *read_families(given.own)]
-    rows = [row for row in rows if row.split == "train"]
+    form = FORMS[given.form]
+    longest = given.longest or form.longest
+    rows = [row for row in rows_for(given.form, given.data, given.own) if row.split == "train"]
     print(f"{len(rows)} rows", flush=True)
-    families = PAIR if pairs else FAMILIES
-    model = TextEncoder(base_folder, families=families)
+    model = TextEncoder(base_folder, families=form.families, tags=form.tags)
     if given.start is not None:
         model.begin_from(torch.load(given.start, weights_only=True)["model"], FAMILIES)
     model.freeze(given.frozen)
@@ -115,23 +112,21 @@ def fit(given: argparse.Namespace) -> None:
         model.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         step = saved["step"]
-    drawer = Drawer(rows, tokenizer, longest=given.longest, seed=given.seed + step, lead=LEAD if pairs else 0)
-    original = kept_base(base_folder) if given.keep and not pairs else None
+    drawer = Drawer(rows, tokenizer, longest=longest, seed=given.seed + step, lead=form.lead)
+    original = kept_base(base_folder) if given.keep and not form.lead else None
     begin, seen, running, like = time.time(), 0, 0.0, 0.0
     for batch in drawer.batches(given.budget, pool=256):
         if step >= given.steps:
             break
         if given.hard and step and (step % given.hard == 0 or not drawer.hard) and step < given.steps - given.cool // 2:
             chosen = random.Random(given.seed + step)  # noqa: S311 - which rows, no secret
-            drawer.hard = hardest(
-                model, rows, tokenizer, chosen, longest=given.longest, lead=LEAD if pairs else 0, sample=given.sample
-            )
+            drawer.hard = hardest(model, rows, tokenizer, chosen, longest=longest, lead=form.lead, sample=given.sample)
             print(f"{len(drawer.hard)} hard rows", flush=True)
         for group, base in zip(optimiser.param_groups, bases, strict=True):
             group["lr"] = base * rate(step, given.steps, given.warm, given.cool)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=given.bf16):
             labels, names, meaning = run(batch.ids, batch.mask)
-        lost = loss_of(labels, names, batch, families)
+        lost = loss_of(labels, names, batch, form.families)
         if original is not None and step % _KEPT == 0:
             away = 1 - nn.functional.cosine_similarity(meaning, original(batch), dim=-1).mean()
             lost = lost + given.keep * _KEPT * away
@@ -153,7 +148,7 @@ def fit(given: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, help="labelled rows of others; without it, our families alone")
-    parser.add_argument("--form", choices=("text", "pair"), default="text")
+    parser.add_argument("--form", choices=tuple(FORMS), default="text")
     parser.add_argument("--start", type=Path, help="checkpoint of a text encoder to begin from")
     parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--base", type=Path, help="folder of the base encoder, in place of the packaged one")
@@ -165,7 +160,7 @@ def main() -> None:
         "--frozen", type=int, default=2, help="lowest layers that stay as they are, with the embeddings"
     )
     parser.add_argument("--budget", type=int, default=2048, help="padded tokens a step")
-    parser.add_argument("--longest", type=int, default=96)
+    parser.add_argument("--longest", type=int, help="tokens of a row; the form's own unless said")
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--keep", type=float, default=0.5, help="weight of staying near the base's embedding")
     parser.add_argument(

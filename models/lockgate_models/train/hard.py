@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from lockgate_models.labels import EXCLUSIVE, LABELS
+from lockgate_models.labels import ALL, EXCLUSIVE
 from lockgate_models.train.batches import Batch, collate, encode
 from lockgate_models.train.network import TextEncoder
 from lockgate_models.train.rows import Row
@@ -30,7 +30,7 @@ def worst(labels: Tensor, batch: Batch, families: Mapping[str, Sequence[str]]) -
     at = 0
     for family, members in families.items():
         logits = labels[:, at : at + len(members)].float()
-        place = slice(LABELS.index(members[0]), LABELS.index(members[0]) + len(members))
+        place = slice(ALL.index(members[0]), ALL.index(members[0]) + len(members))
         target, known = batch.target[:, place], batch.known[:, place]
         at += len(members)
         if family in EXCLUSIVE:

@@ -17,11 +17,10 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from lockgate_models.errors import ManifestError
-from lockgate_models.labels import EXCLUSIVE, FAMILIES, PAIR, TAGS
+from lockgate_models.labels import EXCLUSIVE, FORMS
 from lockgate_models.manifest import NAME, File, Manifest, Precision, read_manifest
 
 BASE = "sentence-transformers/all-MiniLM-L6-v2"
-WINDOW, OVERLAP = 128, 32
 _FILES: Mapping[Precision, str] = {"int8": "int8.onnx", "fp16": "fp16.onnx"}
 
 
@@ -51,23 +50,23 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 def described(folder: Path, exported: Mapping[str, Any], *, version: str, languages: Sequence[str]) -> Manifest:
     """The manifest of what an export has written. Thresholds and calibration are kept if they were measured at these
     very weights."""
-    pair = exported["form"] == "pair"
-    families = {name: list(labels) for name, labels in (PAIR if pair else FAMILIES).items()}
+    form = FORMS[exported["form"]]
+    families = {name: list(labels) for name, labels in form.families.items()}
     made = Manifest(
         name=folder.name,
         revision=f"{version}-{exported['weights'][:12]}",
         base=BASE,
         licence="Apache-2.0",
-        form="pair" if pair else "text",
+        form="pair" if form.lead else "text",
         files=files_of(folder),
         tokenizer=File(name="tokenizer.json", sha256=digest(folder / "tokenizer.json")),
-        window=WINDOW,
-        overlap=OVERLAP,
-        lead=_lead() if pair else 0,
+        window=form.window,
+        overlap=form.overlap,
+        lead=form.lead,
         families=families,
         exclusive=[name for name in families if name in EXCLUSIVE],
-        tags=[] if pair else list(TAGS),
-        embedding=not pair,
+        tags=list(form.tags),
+        embedding=not form.lead,
         languages=list(languages),
     )
     try:
@@ -77,12 +76,6 @@ def described(folder: Path, exported: Mapping[str, Any], *, version: str, langua
     if before.revision != made.revision or before.files != made.files:
         return made
     return made.model_copy(update={"thresholds": before.thresholds, "calibration": before.calibration})
-
-
-def _lead() -> int:
-    from lockgate_models.train.batches import LEAD  # needs torch, which the text form's manifest does not
-
-    return LEAD
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

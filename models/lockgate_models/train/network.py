@@ -19,11 +19,11 @@ class Heads(nn.Module):
     """What stands on the encoder. Each family reads the text with weights of its own: an attack is a sentence somewhere,
     a tone is everywhere."""
 
-    def __init__(self, width: int, families: Mapping[str, Sequence[str]], dropout: float = 0.1) -> None:
+    def __init__(self, width: int, families: Mapping[str, Sequence[str]], tags: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.look = nn.Linear(width, len(families))
         self.say = nn.ModuleDict({name: nn.Linear(2 * width, len(labels)) for name, labels in families.items()})
-        self.names = nn.Linear(width, len(TAGS))
+        self.names = nn.Linear(width, max(1, tags))
         self.drop = nn.Dropout(dropout)
 
     def forward(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -45,12 +45,14 @@ class TextEncoder(nn.Module):
         base: Path | str,
         *,
         families: Mapping[str, Sequence[str]] = FAMILIES,
+        tags: Sequence[str] = TAGS,
         attention: str = "sdpa",
     ) -> None:
         super().__init__()
         self.encoder = AutoModel.from_pretrained(str(base), add_pooling_layer=False, attn_implementation=attention)
         self.families = {name: tuple(labels) for name, labels in families.items()}
-        self.heads = Heads(self.encoder.config.hidden_size, families)
+        self.tags = tuple(tags)
+        self.heads = Heads(self.encoder.config.hidden_size, families, len(self.tags))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
@@ -62,7 +64,10 @@ class TextEncoder(nn.Module):
         mine = self.state_dict()
         mine |= {name: value for name, value in state.items() if name in mine and value.shape == mine[name].shape}
         theirs = list(families)
-        rows = [theirs.index(name) for name in self.families]
+        rows = [theirs.index(name) for name in self.families if name in theirs]
+        if len(rows) < len(self.families):
+            self.load_state_dict(mine)
+            return
         mine["heads.look.weight"] = state["heads.look.weight"][rows]
         mine["heads.look.bias"] = state["heads.look.bias"][rows]
         self.load_state_dict(mine)

@@ -61,5 +61,12 @@ ORIGINS: dict[str, Origin] = {
     "harmful_response/pyrit_harm_scores": Origin("Azure/PyRIT", "MIT"),
     "harmful_response/pyrit_refusal": Origin("Azure/PyRIT", "MIT"),
     "harmful_response/gptfuzz_responses": Origin("sherdencooper/GPTFuzz", "MIT"),
+    "groundedness/begin": Origin("google/BEGIN-dataset", "CC-BY-4.0, CDLA-Sharing-1.0", share=True),
+    "groundedness/expertqa_claims": Origin("chaitanyamalaviya/ExpertQA", "MIT"),
+    "groundedness/halueval_qa": Origin("RUCAIBox/HaluEval", "MIT; contexts CC-BY-SA-4.0", share=True),
+    "groundedness/p3_reading": Origin(
+        "yizhongw/self-instruct", "Apache-2.0; of the sets that it quotes, several CC BY-SA", share=True
+    ),
+    "groundedness/wice_dev": Origin("ryokamoi/wice", "ODC-BY; claims CC BY-SA", share=True),
 }
 """By the path of the source in `rows.py`."""

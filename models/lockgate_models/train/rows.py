@@ -36,6 +36,10 @@ class Row:
     weight: float = 1.0
     prompt: str = ""
     """For the pair form: what the text answers."""
+    context: str = ""
+    """Of the honesty form: what the text should rest on, whole; `prompt` is then what a window holds of it."""
+    asked: str = ""
+    """Of the honesty form: the question that the text answers, where there is one."""
     marks: tuple[tuple[int, int], ...] = ()
     """Where an injection stands in a document, in characters."""
 
@@ -266,7 +270,7 @@ PAIR_SOURCES: tuple[Source, ...] = (
 """Answers that may train the pair form."""
 
 
-def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES) -> Iterator[Row]:
+def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES, *, capped: bool = True) -> Iterator[Row]:
     """All rows under `root`, capped and mapped. A file that is not there is an error: figures would not be the card's."""
     for source in sources:
         kept = 0
@@ -274,7 +278,7 @@ def read_sources(root: Path, sources: tuple[Source, ...] = SOURCES) -> Iterator[
             raws = [json.loads(line) for line in lines]
         raws.sort(key=lambda raw: hashlib.sha256(raw["id"].encode()).digest())
         for raw in raws:
-            if "provider terms" in raw["licence"] or kept >= source.cap:
+            if "provider terms" in raw["licence"] or (capped and kept >= source.cap):
                 continue
             row = row_of(raw, source)
             if row is not None:

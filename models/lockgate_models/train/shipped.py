@@ -13,8 +13,8 @@ from lockgate_models.train.network import TextEncoder
 
 class Shipped(nn.Module):
     """A fitted encoder with its heads laid side by side: one product over all tokens for where to look and for names, one
-    for all poolings, two for all labels. `meaning` makes the embedding, of unit length; without it, as for pairs, there
-    are labels alone."""
+    for all poolings, two for all labels. `meaning` makes the embedding, of unit length; without it there is none, and
+    without tags no names."""
 
     choose: Tensor
 
@@ -23,7 +23,7 @@ class Shipped(nn.Module):
         heads = fitted.heads
         width = heads.look.in_features
         self.encoder = fitted.encoder
-        self.tokens = _linear([heads.look, heads.names] if meaning is not None else [heads.look])
+        self.tokens = _linear([heads.look, heads.names] if fitted.tags else [heads.look])
         said = _linear(list(heads.say.values()))
         labels = said.out_features
         self.pooled = nn.Linear(width, labels, bias=False)
@@ -38,6 +38,7 @@ class Shipped(nn.Module):
             choose[number, at : at + layer.out_features] = 1.0
             at += layer.out_features
         self.register_buffer("choose", choose)
+        self._tags = bool(fitted.tags)
         self._low = 0
         self.map: nn.Linear | None = None
         if meaning is not None:
@@ -50,7 +51,8 @@ class Shipped(nn.Module):
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        return ("labels", "names", "embedding") if self.map is not None else ("labels",)
+        names = ("names",) if self._tags else ()
+        return ("labels", *names, "embedding") if self.map is not None else ("labels", *names)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """As `TextEncoder`, but for the embedding."""
@@ -66,7 +68,7 @@ class Shipped(nn.Module):
         pooled = torch.matmul(weights.transpose(1, 2), hidden)  # (B, F + 1, H)
         labels = (self.pooled(pooled[:, :families]) * self.choose).sum(1) + self.first(hidden[:, 0])
         if self.map is None:
-            return (labels,)
+            return (labels, looks[..., families:]) if self._tags else (labels,)
         low = (out.hidden_states[self._low] * share).sum(1)
         embedding = self.map(torch.cat([pooled[:, families], low], dim=-1))
         return labels, looks[..., families:], nn.functional.normalize(embedding, dim=-1)

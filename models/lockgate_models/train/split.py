@@ -15,12 +15,12 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lockgate_models.train.families import read_families
-from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, read_sources
+from lockgate_models.labels import FORMS
+from lockgate_models.train.mixture import rows_for
+from lockgate_models.train.rows import Row
 
 PARTS = ("train", "calibration", "dev")
 MOST = 600
@@ -29,6 +29,8 @@ MOST = 600
 _ORDINARY = re.compile(r"^(benign/|regulated_advice/|own/(chat|advice|answers|names|long_clean))")
 _LOOKALIKES = re.compile(r"^own/(lookalikes|twins)|^jailbreak/bastioncorpus|^regulated_advice/spikee")
 _HARMLESS_SIDE = re.compile(r"-(clean|harmless)$")
+_HONEST = frozenset(FORMS["honesty"].families)
+_QUESTIONS = frozenset({"unanswerable", "false_premise"})
 _ATTACKS = ("injection", "indirect", "harm", "toxicity", "bias")
 
 
@@ -42,7 +44,7 @@ def part_of(row: Row) -> str:
 def kind_of(row: Row) -> str:
     """`ordinary` texts, `lookalike` ones, which have the words of attacks or of harm and are none, or neither. A text
     that has any of what we look for is neither."""
-    if any(row.labels.get(label) == 1.0 for label in _ATTACKS):
+    if any(row.labels.get(label) == 1.0 for label in _ATTACKS) or row.labels.keys() & _HONEST:
         return ""
     if _LOOKALIKES.search(row.source) or (row.source.startswith("own/") and _HARMLESS_SIDE.search(row.group)):
         return "lookalike"
@@ -51,14 +53,9 @@ def kind_of(row: Row) -> str:
 
 def held_out(data: Path | None, own: Path | None, part: str, *, form: str = "text", most: int = MOST) -> list[Row]:
     """The rows of a part, at most so many of a source, drawn by hash. Sources are not capped as they are for a fit."""
-    sources = tuple(replace(source, cap=1 << 30) for source in (PAIR_SOURCES if form == "pair" else SOURCES))
     kept: dict[str, list[Row]] = defaultdict(list)
-    rows = [
-        *(read_sources(data, sources) if data is not None else ()),
-        *(read_families(own) if own is not None else ()),
-    ]
-    for row in rows:
-        if row.labels and part_of(row) == part and bool(row.prompt) == (form == "pair"):
+    for row in rows_for(form, data, own, capped=False):
+        if row.labels and part_of(row) == part and (form == "honesty" or bool(row.prompt) == (form == "pair")):
             kept[row.source].append(row)
     return [row for found in kept.values() for row in sorted(found, key=_hash)[:most]]
 
@@ -66,7 +63,7 @@ def held_out(data: Path | None, own: Path | None, part: str, *, form: str = "tex
 def public(row: Row) -> dict[str, Any]:
     """A row as `lockgate score` reads it, with its labels: 0 or 1, and none where nothing is known."""
     spans = [{"start": start, "end": end, "label": name} for start, end, name in row.spans or ()]
-    texts = {"prompt": row.prompt, "response": row.text} if row.prompt else {"text": row.text}
+    texts = texts_of(row)
     return {
         "id": f"{row.source}:{row.id}",
         "source": row.source,
@@ -77,6 +74,17 @@ def public(row: Row) -> dict[str, Any]:
         "labels": {label: int(value) for label, value in row.labels.items()},
         **({"spans": spans} if row.spans is not None else {}),
     }
+
+
+def texts_of(row: Row) -> dict[str, str]:
+    """Its texts by the fields that the heads are asked of."""
+    if row.context:
+        return {"context": row.context, "response": row.text, **({"prompt": row.asked} if row.asked else {})}
+    if row.prompt:
+        return {"prompt": row.prompt, "response": row.text}
+    if "hedging" in row.labels:
+        return {"response": row.text}
+    return {"prompt" if row.labels.keys() & _QUESTIONS else "text": row.text}
 
 
 def write(rows: Sequence[Row], out: Path) -> None:
@@ -101,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--own", type=Path, required=True, help="our families")
     parser.add_argument("--data", type=Path, help="labelled rows of others")
-    parser.add_argument("--form", choices=("text", "pair"), default="text")
+    parser.add_argument("--form", choices=tuple(FORMS), default="text")
     parser.add_argument("--split", choices=PARTS[1:], default="calibration")
     parser.add_argument("--most", type=int, default=MOST, help="rows of one source")
     parser.add_argument("--out", type=Path, required=True)

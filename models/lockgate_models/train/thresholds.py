@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lockgate_models.labels import HONESTY
 from lockgate_models.manifest import Calibration, Sensitivity, Threshold
 from lockgate_models.metrics import threshold_at_fpr, upper_bound
 
@@ -26,6 +27,8 @@ Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
 RATES: Mapping[Sensitivity, float] = {"low": 0.002, "normal": 0.01, "high": 0.05}
+HONEST: Mapping[Sensitivity, float] = {"low": 0.03, "normal": 0.15, "high": 0.3}
+"""The same of honesty's questions, where a false alarm costs a footnote, and no refusal."""
 GENERAL: Mapping[str, float] = {"indirect": 2.0, "harm": 5.0, "toxicity": 5.0, "bias": 5.0}
 """Family → so many times a rate may all its negatives together be flagged; once, of those that are not here."""
 LOOKALIKES = 8.0
@@ -47,6 +50,10 @@ class Known:
     def of(self, chosen: Truth) -> tuple[Floats, Truth]:
         mine = chosen & self.known
         return self.scores[mine], self.truth[mine]
+
+
+def rates_of(family: str) -> Mapping[Sensitivity, float]:
+    return HONEST if family in HONESTY else RATES
 
 
 def logit(scores: Floats) -> Floats:

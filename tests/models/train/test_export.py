@@ -50,7 +50,7 @@ def test_the_heads_are_not_quantised(base: Path, tmp_path: Path) -> None:
     from lockgate_models.train.network import TextEncoder
     from lockgate_models.train.shipped import Shipped
 
-    model = Shipped(TextEncoder(base, attention="eager"), None)
+    model = Shipped(TextEncoder(base, tags=(), attention="eager"), None)
     export(model, tmp_path / "plain.onnx", model.outputs)
     graph = onnx.load(tmp_path / "plain.onnx")
     assert {name.split("/")[1] for name in small_products(graph)} >= {"tokens", "pooled", "first"}
