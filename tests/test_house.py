@@ -64,8 +64,10 @@ ROOMS: dict[str, set[str]] = {
     "gate_text": VALUES | {"act", "editing", "forms", "gate", "outline", "policy.plan", "restoring"},
     "settling": VALUES | {"decide", "gate", "policy.conditions", "policy.plan"},
     # The one story that both doors tell, and what remembers it.
+    "ahead": READING | {"gate", "policy.plan"},
+    "channels": VALUES | {"wire"},
     "passage": READING
-    | {"act", "decide", "editing", "engine", "gate", "gate_text", "marks", "masks", "policy.plan", "settling"}
+    | {"act", "ahead", "channels", "decide", "editing", "engine", "gate", "gate_text", "marks", "masks", "policy.plan", "settling"}
     | {"wire"},
     "audit": VALUES | {"marks"},
     "marks": VALUES,

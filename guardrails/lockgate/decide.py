@@ -268,7 +268,7 @@ def _fail(verdict: Verdict, failed: list[tuple[PlannedRule, list[Failure]]], cho
     for rule, failures in failed:
         if not any(o.rule == rule.id and o.choice == choice for o in verdict.rules):
             verdict.rules.append(RuleOutcome(rule.id, rule.action, "failed", principle=rule.principle, choice=choice))
-        judged = {rule.judgement(failure) for failure in failures}
+        judged = {rule.judgement(failure.reason) for failure in failures}
         if "refuse" in judged:
             verdict.unavailable = verdict.action is not Action.REFUSE
         elif "flag" in judged:

@@ -233,17 +233,25 @@ class Engine:
         exchange: Exchange,
         *,
         deadline: float,
+        flag_wait: float,
         active: frozenset[str],
     ) -> tuple[list[Finding], list[Failure]]:
-        """At a stream's end: the detectors that judge whole texts. Pattern rows have been swept on the way."""
+        """At a stream's end: the detectors that judge whole texts. Pattern rows have been swept on the way. Of rules that
+        only say something after the answer, the end of it waits for `flag_wait` seconds at most."""
         looked = Looked()
-        slow: dict[int, tuple[Use, list[PlannedRule], list[Segment]]] = {}
+        slow: dict[bool, dict[int, tuple[Use, list[PlannedRule], list[Segment]]]] = {False: {}, True: {}}
         for segment in segments:
             look = side.look(segment.role, segment.kind)
             for rule, use in look.whole if look is not None else ():
                 if rule.id in active:
-                    _queue(slow, rule, use, segment)
-        await self._detect(slow, exchange, looked, deadline)
+                    _queue(slow[rule.notes], rule, use, segment)
+        await asyncio.gather(
+            *(
+                self._detect(asked, exchange, looked, min(deadline, flag_wait) if notes else deadline)
+                for notes, asked in slow.items()
+                if asked
+            )
+        )
         results = looked.results.values()
         return [f for r in results for f in r.findings], [f for r in results for f in r.failures]
 
@@ -361,8 +369,7 @@ def _fail(looked: Looked, rule: PlannedRule, kind: str, reason: Reason, segment:
 
 
 def _failure(rule: PlannedRule, kind: str, reason: Reason, where: str, choice: int | None) -> Failure:
-    judged = rule.on_unverified if reason == "unverified" else rule.on_error
-    return Failure(kind, reason, where, rule.id, choice, judged)
+    return Failure(kind, reason, where, rule.id, choice, rule.judgement(reason))
 
 
 def _refused(side: SidePlan, looked: Looked, active: frozenset[str] | None) -> bool:

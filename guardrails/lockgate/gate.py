@@ -395,6 +395,6 @@ class Gate:
             return
         if rule.stream == "hold" and self._held:
             return  # all is held until the verdict on the whole, which knows what permits remove
-        if rule.judgement(failure) == "refuse" and rule.acts and rule.stream != "after":
+        if rule.judgement(failure.reason) == "refuse" and rule.acts and rule.stream != "after":
             self.failed_closed = True
             self._stop = start if self._stop is None else min(start, self._stop)

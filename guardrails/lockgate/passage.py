@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import hmac
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lockgate.act import unite
+from lockgate.ahead import Ahead
+from lockgate.channels import concerning, role_of, turn_of
 from lockgate.decide import Results, RuleResult, blank, decide, judge_unseen, merge
 from lockgate.detectors.leak import plant
 from lockgate.editing import Editing
 from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
-from lockgate.exchange import Exchange, Kind, Reading, Role, Segment, Side
+from lockgate.exchange import Exchange, Kind, Reading, Segment, Side
 from lockgate.gate import Gate
 from lockgate.gate_text import TextGate
 from lockgate.marks import Marker, encode, mark_of
@@ -74,7 +76,7 @@ class Passage:
         for where in reading.skipped:
             choices.setdefault(choice_of(where) or 0, [])
         parts = [
-            await self._side("completion", segments, choice, _concerning(choice, reading.unknown))
+            await self._side("completion", segments, choice, concerning(choice, reading.unknown))
             for choice, segments in choices.items()
         ]
         if len(parts) == 1:
@@ -147,6 +149,7 @@ class Stream:
         # Choice → its gates that hold text, each with how often others of the choice have spoken since it did.
         self._silent: dict[int, dict[Gate, int]] = {}
         self._owed = False  # a gate that was given up has something to settle
+        self._ahead = Ahead(passage.exchange)
 
     @property
     def tripped(self) -> bool:
@@ -198,6 +201,8 @@ class Stream:
             self.most_held = held
         if self._several:
             self._attend(gate)
+        if gate.keeps_text:
+            self._ahead.heard(gate, text)
         if gate.unsettled:
             return self._is_due(gate)
         if self._owed:
@@ -259,12 +264,12 @@ class Stream:
 
     def acts_on(self, channel: str, kind: Kind) -> bool:
         """Whether a rule may stop or change such a text."""
-        look = self._side.look(_role_of(channel), kind)
+        look = self._side.look(role_of(channel), kind)
         return look is not None and (look.acting is not None or look.holds or bool(look.windowed))
 
     def refused(self, choice: int) -> bool:
         """A rule has refused this choice in mid-stream."""
-        if self.unknown_refused and _concerning(choice, self._unknown):
+        if self.unknown_refused and concerning(choice, self._unknown):
             return True
         return any(gate.refused is not None for gate in self._of(choice))
 
@@ -293,7 +298,7 @@ class Stream:
         self._passage.engine.pin(self._side, [self._segments[gate.where] for gate in gates], Looked(results))
         verdict = decide(
             self._plan, "completion", self._side.rules, results, self._passage.exchange,
-            choice=choice, unknown=_concerning(choice, self._unknown),
+            choice=choice, unknown=concerning(choice, self._unknown),
             make=self._passage.editing.maker([self._segments[gate.where] for gate in gates]),
         )  # fmt: skip
         passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
@@ -322,6 +327,7 @@ class Stream:
 
     def close(self) -> Verdict:
         """The stream is over: the answer's verdict, from those of its choices."""
+        self._ahead.close()
         verdict = merge(self.verdicts.values(), blank(self._plan, "completion"))
         verdict.coverage.skipped.update(self._skipped)
         verdict.timings["stream"] = time.perf_counter() - self._begin
@@ -332,7 +338,7 @@ class Stream:
         return self._by_choice.get(choice, [])
 
     def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
-        role = _role_of(channel)
+        role = role_of(channel)
         look, editing = self._side.look(role, kind), self._passage.editing
         form = editing.form(channel, kind, self._names.get(f"{channel.rpartition('/')[0]}/name", ""))
         given: dict[str, Any] = {
@@ -348,13 +354,14 @@ class Stream:
             gate = Gate(look, channel, choice, **given)
         mine = self._by_choice.setdefault(choice, [])
         mine.append(gate)
-        self._turns[gate] = _turn_of(channel, kind)
+        self._turns[gate] = turn_of(channel, kind)
         if len(mine) > 1:
             self._several = True
             if len(mine) == 2 and mine[0].cleared < mine[0].length:
                 self._silent.setdefault(choice, {})[mine[0]] = 0
         self._gates[channel] = gate
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
+        self._ahead.open(gate, self._segments[channel], look)
         return gate
 
     async def _whole(self, gates: Sequence[Gate], results: Results) -> None:
@@ -368,29 +375,10 @@ class Stream:
         if not segments:
             return
         found, failures = await self._passage.engine.look_whole(
-            self._side, segments, self._passage.exchange, deadline=self._plan.deadline, active=self._settled.active
-        )
+            self._side, segments, self._passage.exchange, active=self._settled.active,
+            deadline=self._plan.deadline, flag_wait=self._plan.flag_wait,
+        )  # fmt: skip
         for finding in found:
             results.setdefault(finding.rule, RuleResult()).findings.append(finding)
         for failure in failures:
             results.setdefault(failure.rule, RuleResult()).failures.append(failure)
-
-
-def _role_of(channel: str) -> Role:
-    return "upstream" if channel.startswith("/error") else "assistant"
-
-
-def _turn_of(channel: str, kind: Kind) -> str:
-    """Channels of one turn go side by side (reasoning may come under two names): none of them waits for another to go
-    on. Empty for what has no turn of its own: log probabilities, notes."""
-    if kind == "reasoning":
-        return kind
-    spoken = channel.endswith(("/message/content", "/message/refusal")) or (
-        channel.startswith("/output/") and channel.endswith(("/text", "/refusal"))
-    )
-    return channel if kind == "tool_call" or spoken else ""
-
-
-def _concerning(choice: int, unknown: Iterable[str]) -> list[str]:
-    """Of what no lens knows: what is this choice's, and what is nobody's and so concerns them all."""
-    return [where for where in unknown if choice_of(where) in (None, choice)]

@@ -76,6 +76,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         surfaces=surfaces,
         max_hold=policy.stream.max_hold,
         hold_limit=policy.stream.hold_limit,
+        flag_wait=policy.stream.flag_wait_ms / 1000,
         deadline=policy.deadline_ms / 1000,
         models=_models(rules),
         sources=policy.sources,

@@ -10,7 +10,7 @@ from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import Scanner
 from lockgate.exchange import Exchange, Kind, Role, Side
 from lockgate.policy.conditions import Condition
-from lockgate.verdict import Action, Failure
+from lockgate.verdict import Action, Reason
 
 OnError = Literal["refuse", "flag", "allow"]
 Judgement = Literal["allow", "flag", "refuse"]
@@ -81,9 +81,17 @@ class PlannedRule:
         """The kinds that its `use:` names, each once."""
         return tuple(dict.fromkeys(use.kind for use in self.uses))
 
-    def judgement(self, failure: Failure) -> OnError:
-        """What a failure of its `use:` means."""
-        return self.on_unverified if failure.reason == "unverified" else self.on_error
+    def judgement(self, reason: Reason) -> OnError:
+        """What a failure of its `use:` means. A note that was not ready in time is no reason to break off an answer that
+        has been said: it is flagged as unverified."""
+        if reason == "unverified":
+            return self.on_unverified
+        return "flag" if reason == "timeout" and self.notes and self.on_error == "refuse" else self.on_error
+
+    @property
+    def notes(self) -> bool:
+        """It only says something, after a streamed answer."""
+        return self.stream == "after" and not self.acts
 
     @property
     def acts(self) -> bool:
@@ -147,7 +155,7 @@ class SidePlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A policy, compiled. `hash` names its merged content; `max_hold` and `hold_limit` are in characters; `deadline`
-    in seconds, for all detectors of one side together; `models` as ``name@revision``; `canary` names the rule that wants a
+    in seconds, for all detectors of one side together; `flag_wait` likewise, for what is only said after a stream; `models` as ``name@revision``; `canary` names the rule that wants a
     canary in the system's text, if there is one."""
 
     policy: str
@@ -159,6 +167,7 @@ class Plan:
     max_hold: int
     hold_limit: int
     deadline: float
+    flag_wait: float = 0.5
     models: tuple[str, ...] = ()
     unseen: Judgement = "allow"
     sources: tuple[str, ...] = field(default=())

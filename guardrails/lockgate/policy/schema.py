@@ -178,10 +178,12 @@ class Where(Model):
 
 
 class Stream(Model):
-    """Bounds of what a stream holds back, in characters: `max_hold` for one match, `hold_limit` for `stream: hold`."""
+    """Bounds of what a stream holds back, in characters: `max_hold` for one match, `hold_limit` for `stream: hold`.
+    `flag_wait_ms`: how long its end waits for rules that only say something after it."""
 
     max_hold: Annotated[StrictInt, Field(ge=64, le=65_536)] = 2_048
     hold_limit: Annotated[StrictInt, Field(ge=64, le=16_777_216)] = 262_144
+    flag_wait_ms: Annotated[StrictInt, Field(ge=1, le=60_000)] = 500
 
 
 class Principle(Model):
