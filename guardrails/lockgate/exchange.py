@@ -49,7 +49,7 @@ class Subject:
 class Exchange:
     """One request and its answer.
 
-    `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
+    `given` are texts that the client gave the guard alone, for the answer to rest on. `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
     """
 
     id: str
@@ -59,6 +59,7 @@ class Exchange:
     choices: int = 1
     prompt: list[Segment] = field(default_factory=list)
     completion: list[Segment] = field(default_factory=list)
+    given: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

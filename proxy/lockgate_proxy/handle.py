@@ -14,6 +14,7 @@ from lockgate.telemetry.names import ADMIT, ANSWER, PROMPT
 from lockgate.verdict import Action, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document
+from lockgate.wire.given import MEMBER, REASON, taken
 from lockgate.wire.lens import Dialect, RequestReading
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
@@ -67,8 +68,14 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
     with context.tracing.span(ADMIT):
         body = await read_body(receive, raw_headers, context.settings.max_body)
         document = parse(body.plain) if body.plain or not dialect.stored else None
+        given = taken(body.plain, document)
+        if given is not None:
+            document = given.document
         reading = dialect.read_request(document)
     exchange = _exchange_of(visit, dialect, reading)
+    if given is not None:
+        exchange.given = given.context
+        reading.skipped |= {f"/{MEMBER}/context/{i}": REASON for i in range(len(given.context))}
     marker = context.audit.marker if context.audit is not None else None
     passage = visit.passage = Passage(context.plan, exchange, marker=marker, masker=context.masker, request=document)
     with context.tracing.span(PROMPT) as span:
@@ -86,8 +93,9 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         await visit.refuse(problems.unavailable(verdict, visit.id), verdict)
         return
     sent, headers = body.raw, request_headers(raw_headers, identity=True)
-    if verdict.edits:
-        sent = edit_document(body.plain, document, verdict.edits, dialect.dependants)
+    if verdict.edits or given is not None:
+        plain = body.plain if given is None else given.body
+        sent = edit_document(plain, document, verdict.edits, dialect.dependants)
         headers = without(headers, BODY_DEPENDENT)
     await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, verdict)
 

@@ -211,3 +211,23 @@ class TestRewrittenPrompt:
             reply = await proxy.chat("sk-abcd1234")
         assert reply.json["lockgate"]["flags"] == [{"name": "notice", "text": "A key.", "rule": "keys"}]
         assert {**reply.json, "lockgate": None} == {**chat_answer("hi"), "lockgate": None}
+
+
+class TestSaidToTheGuard:
+    async def test_its_context_does_not_go_on(self) -> None:
+        body = (
+            b'{"model":"m","lockgate":{"context":["sk-abcd1234"]},"messages":[{"role":"user","content":"sk-abcd1234"}]}'
+        )
+        async with proxied(REWRITE, replying(json_answer(chat_answer("hi")))) as proxy:
+            reply = await proxy.post(body)
+            sent = proxy.requests[0]
+        assert reply.status == 200
+        assert sent.body == b'{"model":"m","messages":[{"role":"user","content":"[KEY]"}]}'
+        assert reply.header("x-lockgate-coverage") == "prompt;scanned=1;skipped=1;unknown=0;given=1, completion;scanned=1;skipped=0;unknown=0"
+
+    async def test_what_it_can_not_read_is_refused(self) -> None:
+        async with proxied(RECORD, replying()) as proxy:
+            reply = await proxy.post(b'{"model":"m","lockgate":7,"messages":[{"role":"user","content":"x"}]}')
+        assert reply.status == 400
+        assert reply.error["code"] == "invalid_type"
+        assert "at /lockgate" in reply.error["message"]

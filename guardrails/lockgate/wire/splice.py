@@ -85,6 +85,17 @@ def without_items(body: bytes, array: str, items: Collection[str]) -> bytes:
     return body
 
 
+def without_value(body: bytes, place: tuple[int, int]) -> bytes:
+    """`body` without the member of an object whose value stands at `place`. Its key must hold no quotation mark."""
+    start, end = place
+    key = body.rindex(b'"', 0, body.rindex(b'"', 0, start))
+    after = _skip_space(body, end)
+    if body[after : after + 1] == b",":
+        return body[:key] + body[_skip_space(body, after + 1) :]
+    before = body[:key].rstrip()
+    return (before[:-1] if before.endswith(b",") else before) + body[end:]
+
+
 def _skip_space(body: bytes, position: int) -> int:
     match = _SPACE.match(body, position)
     assert match is not None
