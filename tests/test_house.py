@@ -46,6 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "policy": VALUES | {"detectors", "policy.nearest"},
     "policy.conditions": VALUES | {"policy", "policy.nearest"},
     "policy.plan": VALUES | {"detectors", "policy.conditions"},
+    "policy.conflicts": VALUES | {"policy.plan"},
     "policy.compile": VALUES | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan"},
     # A plan at work. No station knows the one before it.
     "masks": set(),

@@ -10,6 +10,7 @@ from pathlib import Path
 from lockgate.errors import PolicyError
 from lockgate.policy.cases import SuiteResult, run_suite
 from lockgate.policy.compile import compile_policy
+from lockgate.policy.conflicts import conflicts
 from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
@@ -35,6 +36,8 @@ def run_check(given: argparse.Namespace) -> int:
             for rule in side.rules:
                 if rule.stream in ("hold", "after"):
                     print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
+        for conflict in conflicts(plan):
+            print(f"      {conflict}")
     return FAILED if failed else OK
 
 
