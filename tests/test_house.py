@@ -25,14 +25,16 @@ LONGEST = 400
 STOREYS = {"lockgate_proxy": "proxy", "lockgate": "guardrails", "lockgate_models": "models"}
 """Package → its source root, top storey first. A storey may import itself and those below it."""
 
-VALUES = {"coverage", "errors", "exchange", "verdict"}
+VALUES = {"coverage", "errors", "exchange", "messages", "notes", "verdict"}
 READING = VALUES | {"detectors", "normalise", "windows"}
 
 ROOMS: dict[str, set[str]] = {
     # What everything is said in.
     "exchange": set(),
     "coverage": set(),
-    "verdict": {"coverage", "exchange"},
+    "messages": set(),
+    "notes": {"messages"},
+    "verdict": {"coverage", "exchange", "notes"},
     "errors": {"verdict"},
     "ids": set(),
     "background": set(),
@@ -63,12 +65,17 @@ ROOMS: dict[str, set[str]] = {
     "restoring": set(),
     "editing": VALUES | {"act", "decide", "forms", "masks", "outline", "policy.plan", "restoring", "wire"},
     "gate_text": VALUES | {"act", "editing", "forms", "gate", "outline", "policy.plan", "restoring"},
+    # Notes that stand in an answer.
+    "markup": set(),
+    "placing": VALUES | {"act", "detectors", "editing", "markup", "policy.plan"},
+    "gate_notes": VALUES | {"act", "editing", "forms", "gate", "gate_text", "markup", "placing", "policy.plan"},
     "settling": VALUES | {"decide", "gate", "policy.conditions", "policy.plan"},
     # The one story that both doors tell, and what remembers it.
     "ahead": READING | {"gate", "policy.plan"},
     "channels": VALUES | {"wire"},
     "passage": READING
-    | {"act", "ahead", "channels", "decide", "editing", "engine", "gate", "gate_text", "marks", "masks", "policy.plan", "settling"}
+    | {"act", "ahead", "channels", "decide", "editing", "engine", "gate", "gate_notes", "gate_text", "marks"}
+    | {"masks", "placing", "policy.plan", "settling"}
     | {"wire"},
     "audit": VALUES | {"marks"},
     "marks": VALUES,

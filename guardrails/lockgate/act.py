@@ -52,8 +52,12 @@ def unite(edits: Iterable[Edit]) -> list[Edit]:
     with the whole. Edits of one rule for one label that overlap are of one thing: its mask is that of all of it."""
     out: list[Edit] = []
     group: list[Edit] = []  # what overlaps
+    points: list[Edit] = []
     reach = 0
     for edit in sorted(_parts(edits), key=lambda e: (e.where, e.span[0], -e.span[1])):
+        if edit.span[0] == edit.span[1]:
+            points.append(edit)
+            continue
         if group and (group[0].where != edit.where or edit.span[0] >= reach):
             out.append(_one(group, reach))
             group = []
@@ -61,7 +65,18 @@ def unite(edits: Iterable[Edit]) -> list[Edit]:
         group.append(edit)
     if group:
         out.append(_one(group, reach))
-    return out
+    return _with_points(out, points) if points else out
+
+
+def _with_points(edits: Sequence[Edit], points: Iterable[Edit]) -> list[Edit]:
+    """United edits, and what is only put in. It stands behind an edit of the text around it, and once at a place."""
+    put: dict[tuple[str, int, str], Edit] = {}
+    for point in points:
+        at = point.span[0]
+        around = (e.span[1] for e in edits if e.where == point.where and e.span[0] < at < e.span[1])
+        at = next(around, at)
+        put.setdefault((point.where, at, point.replacement), replace(point, span=(at, at)))
+    return sorted((*edits, *put.values()), key=lambda e: (e.where, *e.span, -e.priority, e.replacement))
 
 
 def _parts(edits: Iterable[Edit]) -> Iterable[Edit]:

@@ -228,7 +228,9 @@ def _apply(
         verdict.action = max(verdict.action, rule.action)
         if refusing and rule.action is not Action.REFUSE:
             continue  # what a refusal stops is neither edited nor marked
-        verdict.flags.extend(Flag(name, text, rule.id, choice) for name, text in rule.flags)
+        verdict.flags.extend(
+            Flag(name, note.text("", ""), rule.id, choice, note, tuple(hit.findings)) for name, note in rule.flags
+        )
         if rule.flags:
             verdict.action = max(verdict.action, Action.FLAG)
     if refusing:

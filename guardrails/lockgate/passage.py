@@ -22,9 +22,11 @@ from lockgate.editing import Editing
 from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
 from lockgate.exchange import Exchange, Kind, Reading, Segment, Side
 from lockgate.gate import Gate
+from lockgate.gate_notes import NotedGate
 from lockgate.gate_text import TextGate
 from lockgate.marks import Marker, encode, mark_of
 from lockgate.masks import PROCESS, Masker
+from lockgate.placing import Notes
 from lockgate.policy.plan import Plan
 from lockgate.settling import settled
 from lockgate.verdict import Action, Edit, Verdict
@@ -49,6 +51,7 @@ class Passage:
     ) -> None:
         self.plan = plan
         self.editing = Editing(masker.masks(exchange.subject.tenant), Declared(request), limit=plan.max_hold)
+        self.notes = Notes(plan, exchange, self.editing)
         self.marker = marker
         self.exchange = exchange
         self.engine = engine or Engine()
@@ -61,6 +64,7 @@ class Passage:
         judge_unseen(verdict, self.plan, reading.unseen)
         verdict.coverage.skipped.update(reading.skipped)
         self.editing.sent(verdict.edits)
+        self.notes.asked(verdict)
         if self.plan.canary and verdict.action is not Action.REFUSE and not verdict.unavailable:
             canary = plant(reading.segments, self.plan.canary)
             verdict.edits = [*verdict.edits, canary] if canary is not None else verdict.edits
@@ -85,6 +89,7 @@ class Passage:
             verdict = merge(parts, blank(self.plan, "completion"))
             verdict.timings["look"] = sum(part.timings["look"] for part in parts)
         verdict.coverage.skipped.update(reading.skipped)
+        self.notes.deliver(verdict, lambda: self.edits(verdict))
         self.verdicts["completion"] = verdict
         return verdict
 
@@ -109,6 +114,8 @@ class Passage:
             self.plan, side, plan.rules, looked.results, self.exchange,
             choice=choice, unknown=unknown, make=self.editing.maker(segments),
         )  # fmt: skip
+        if side == "completion":
+            self.notes.place(verdict, segments)
         verdict.coverage = looked.coverage
         verdict.timings["look"] = time.perf_counter() - begin
         return verdict
@@ -301,11 +308,13 @@ class Stream:
             choice=choice, unknown=concerning(choice, self._unknown),
             make=self._passage.editing.maker([self._segments[gate.where] for gate in gates]),
         )  # fmt: skip
+        self._passage.notes.place(verdict, [self._segments[gate.where] for gate in gates])
         passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
         for gate in gates:
             self._cover(verdict, gate, stopped=stopped)
             if passes:
                 gate.release_held(verdict.edits)
+        self._passage.notes.deliver(verdict, lambda: [edit for gate in gates for edit in gate.edits])
         self.verdicts[choice] = verdict
         return verdict
 
@@ -348,11 +357,15 @@ class Stream:
             "fixed": fixed,
             "pinned": frozenset(self._passage.engine.pins),
         }
-        if editing.concerns(look, form):
-            gate: Gate = TextGate(look, channel, choice, editing, form, **given)
+        mine = self._by_choice.setdefault(choice, [])
+        notes = self._passage.notes
+        gate: Gate
+        if not fixed and notes.wanted and notes.takes(channel, role, kind):
+            gate = NotedGate(look, channel, choice, editing, notes, **given).following(mine)
+        elif editing.concerns(look, form):
+            gate = TextGate(look, channel, choice, editing, form, **given)
         else:
             gate = Gate(look, channel, choice, **given)
-        mine = self._by_choice.setdefault(choice, [])
         mine.append(gate)
         self._turns[gate] = turn_of(channel, kind)
         if len(mine) > 1:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lockgate.coverage import LISTED, Coverage
 from lockgate.exchange import Side
+from lockgate.notes import Note
 
 
 class Action(IntEnum):
@@ -93,17 +94,28 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A word for the answer's reader: `name` (``uncertainty``, ``notice``, …), `text`, and the rule that set it."""
+    """A word for the answer's reader: `name` (``uncertainty``, ``notice``, …), `text`, and the rule that set it.
+
+    `note` says how it is given, None where the guard speaks of itself. `findings` are what is behind it; once the answer
+    is whole, their spans are those of the text as it was delivered.
+    """
 
     name: str
     text: str
     rule: str
     choice: int | None = None
+    note: Note | None = field(default=None, compare=False)
+    findings: tuple[Finding, ...] = field(default=(), compare=False)
 
-    def public(self) -> dict[str, Any]:
+    def public(self, place: Callable[[str], str] = str) -> dict[str, Any]:
         shown: dict[str, Any] = {"name": self.name, "text": self.text, "rule": self.rule}
         if self.choice is not None:
             shown["choice"] = self.choice
+        if self.findings and self.note is not None and not self.note.bare:
+            shown["findings"] = [
+                {"label": f.label, "score": f.score, "where": place(f.where), "span": list(f.span) if f.span else None}
+                for f in self.findings[:LISTED]
+            ]
         return shown
 
 
@@ -175,7 +187,7 @@ class Verdict:
             "rules": [_rule(r) for r in self.rules],
             "findings": [_finding(f, place) for f in self.findings[:LISTED]],
             "edits": [{"where": place(e.where), "span": list(e.span), "rule": e.rule} for e in self.edits[:LISTED]],
-            "flags": [f.public() for f in self.flags],
+            "flags": [f.public(place) for f in self.flags],
             "failures": [_failure(f, place) for f in self.failures[:LISTED]],
             "failed_open": self.failed_open,
             "unverified": self.unverified,

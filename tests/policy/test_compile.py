@@ -12,6 +12,7 @@ from lockgate.detectors.catalog import Entry
 from lockgate.detectors.protocol import PatternDetector, PatternSpec
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, Kind, Role
+from lockgate.notes import Note
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan, Refusal, Rewrite, StreamClass, Sweep
@@ -72,9 +73,10 @@ def test_what_a_rule_becomes(compiled: Compile) -> None:
     """)
     a, b, c, d, e = plan.prompt.rules
     assert (a.action, a.refusal, a.priority, a.principle) == (Action.REFUSE, Refusal("No.", 200), 9, "high")
-    assert (b.action, b.rewrite, b.flags) == (Action.REWRITE, Rewrite("replace", "?"), (("notice", "Taken out."),))
+    assert (b.action, b.rewrite) == (Action.REWRITE, Rewrite("replace", "?"))
+    assert [(name, note.text("de", "")) for name, note in b.flags] == [("notice", "Taken out.")]
     assert (b.priority, b.principle, b.on_error, b.final) == (0, "", "flag", False)
-    assert (c.action, c.flags, c.final) == (Action.FLAG, (("notice", "Seen."),), True)
+    assert (c.action, c.flags, c.final) == (Action.FLAG, (("notice", Note({"en": "Seen."}, bare=True)),), True)
     assert (d.action, d.roles, d.kinds) == (Action.ALLOW, frozenset({"user", "tool"}), frozenset({"text"}))
     assert (d.flags, d.on_error, d.refusal, d.rewrite, d.condition) == ((), "refuse", None, None, None)
     assert (e.action, e.permit) == (Action.ALLOW, frozenset({"a", "US_SSN"}))

@@ -17,7 +17,9 @@ from lockgate.detectors.scanner import Rows
 from lockgate.detectors.views import LONGEST, SHORTEST
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
+from lockgate.notes import Note
 from lockgate.policy.conditions import Condition, compile_condition
+from lockgate.policy.flag_note import FlagNote
 from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import (
     Asked,
@@ -117,7 +119,7 @@ class _Builder:
             action=action,
             refusal=refusal,
             rewrite=rewrite,
-            flags=tuple(then.flag.items()) if then is not None else (),
+            flags=tuple((name, _note(said)) for name, said in then.flag.items()) if then is not None else (),
             on_error=rule.on_error,
             on_unverified=rule.on_unverified,
             permit=frozenset(rule.permit),
@@ -193,17 +195,21 @@ class _Builder:
         self, index: int, rule: Rule, uses: tuple[Use, ...], condition: Condition | None, action: Action
     ) -> StreamClass:
         where = self._policy.at("rules", index)
-        if rule.stream == "after" and action is Action.REWRITE:
+        flags = rule.then.flag.values() if rule.then is not None else ()
+        does = "rewrites" if action is Action.REWRITE else ""
+        if not does and any(isinstance(said, FlagNote) and _note(said).within for said in flags):
+            does = "marks text"
+        if does and rule.stream == "after":
             raise PolicyError(
-                f"rule {rule.id!r} rewrites, which is too late after the text has gone",
+                f"rule {rule.id!r} {does}, which is too late after the text has gone",
                 where=self._policy.at("rules", index, "stream"),
                 hint="write `stream: hold`",
             )
-        if action is Action.REWRITE:
+        if does:
             for use in uses:
                 if not use.patterned and not getattr(use.detector, "gives_spans", False):
                     raise PolicyError(
-                        f"rule {rule.id!r} rewrites, but {use.kind!r} does not say where",
+                        f"rule {rule.id!r} {does}, but {use.kind!r} does not say where",
                         where=self._policy.at("rules", index, "use", use.kind),
                         hint="refuse or flag instead",
                     )
@@ -223,6 +229,12 @@ class _Builder:
         if any(use.detector.reach.kind == "sentence" for use in uses):
             return "window"
         return "span"
+
+
+def _note(said: str | FlagNote) -> Note:
+    if isinstance(said, str):
+        return Note({"en": said}, bare=True)
+    return Note(said.texts, said.message or "", said.form, said.at)
 
 
 def _models(rules: Iterable[PlannedRule]) -> tuple[str, ...]:

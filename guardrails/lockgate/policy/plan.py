@@ -9,6 +9,7 @@ from typing import Literal
 from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import Scanner
 from lockgate.exchange import Exchange, Kind, Role, Side
+from lockgate.notes import Note
 from lockgate.policy.conditions import Condition
 from lockgate.verdict import Action, Reason
 
@@ -62,7 +63,7 @@ class PlannedRule:
     action: Action
     refusal: Refusal | None
     rewrite: Rewrite | None
-    flags: tuple[tuple[str, str], ...]
+    flags: tuple[tuple[str, Note], ...]
     on_error: OnError
     on_unverified: OnError
     permit: frozenset[str]
@@ -96,7 +97,12 @@ class PlannedRule:
     @property
     def acts(self) -> bool:
         """It can stop or change text, so in a stream its verdict comes before the text does."""
-        return self.action >= Action.REWRITE
+        return self.action >= Action.REWRITE or self.marks
+
+    @property
+    def marks(self) -> bool:
+        """It puts notes within the text."""
+        return bool(self.uses) and any(note.within for _, note in self.flags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +187,12 @@ class Plan:
             for sweep in (look.acting, look.watching):
                 if sweep is not None:
                     sweep.scanner.ready()
+
+    @property
+    def notes(self) -> bool:
+        """Some rule puts notes into answers."""
+        rules = (*self.prompt.rules, *self.completion.rules)
+        return any(note.form != "metadata" for rule in rules for _, note in rule.flags)
 
     def forwards(self, surfaces: Iterable[str]) -> bool:
         """Whether what no lens reads is forwarded, unread: a path that is of these surfaces."""

@@ -13,9 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     JsonValue,
     PrivateAttr,
@@ -29,6 +27,8 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.exchange import KINDS, ROLES, Kind, Role, Side
 from lockgate.policy.document import Node
+from lockgate.policy.flag_note import LANGUAGE, FlagNote, Said
+from lockgate.policy.model import Model, problem
 from lockgate.policy.nearest import suggest
 from lockgate.policy.surfaces import DEFAULT, NAMES
 
@@ -38,17 +38,6 @@ PROBLEMS = "policy_problems"
 """Type of the pydantic error that carries `Problem` triples (path, problem, hint) in its context."""
 
 Problem = tuple[tuple[str | int, ...], str, str]
-
-
-class Model(BaseModel):
-    """What all parts of a policy share: closed, and frozen."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-def problem(text: str, hint: str = "") -> PydanticCustomError:
-    """A validation error with a hint."""
-    return PydanticCustomError("policy_problem", "{problem}", {"problem": text, "hint": hint})
 
 
 def listed(value: Any) -> Any:
@@ -63,6 +52,7 @@ FLAG_NAME = "^[a-z][a-z0-9_-]{0,63}$"
 PATTERNS = {
     ID: "use a-z, 0-9 and -, at most 64 of them",
     NAME: "use letters, digits, `.`, `_` and `-`, at most 64 of them",
+    LANGUAGE: "use a language's code, with a country's or without: de, en-GB",
     FLAG_NAME: "use a-z, 0-9, `_` and `-`, a letter first",
 }
 """What to say about a name that does not match."""
@@ -143,7 +133,7 @@ class Then(Model):
         BeforeValidator(_rewrite, json_schema_input_type=_Mode | _Replacement | None),
     ] = None
     restore: StrictBool = False
-    flag: dict[FlagName, Annotated[str, StringConstraints(min_length=1)]] = {}
+    flag: dict[FlagName, Said | FlagNote] = {}  # noqa: RUF012 - pydantic copies it
     record: StrictBool = False
 
     @model_validator(mode="after")
@@ -221,7 +211,7 @@ class Rule(Model):
     use: Annotated[
         dict[str, JsonValue],
         BeforeValidator(_uses, json_schema_input_type=str | list[str] | dict[str, JsonValue]),
-    ] = {}
+    ] = {}  # noqa: RUF012 - as above
     when: Annotated[str, StringConstraints(min_length=1)] | None = None
     then: Annotated[
         Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "record"] | Then | None)
