@@ -126,5 +126,22 @@ def write_model(folder: Path, **changes: Any) -> Path:
     return folder
 
 
+def write_honest(folder: Path, **changes: Any) -> Path:
+    """The same as a model of honesty: "attack" is not supported, "ada" the span; "bomb" flatters and hedges, "law" is a
+    false premise."""
+    heads = ("groundedness", "sycophancy", "hedging", "unanswerable", "false_premise")
+    return write_model(
+        folder,
+        form="pair",
+        lead=6,
+        families={head: [head] for head in heads},
+        exclusive=[],
+        embedding=None,
+        tags=["O", "I-unsupported", "I-unsupported", "I-x", "I-x"],
+        thresholds={head: {"normal": {"at": 0.6}} for head in heads},
+        **changes,
+    )
+
+
 def _file(folder: Path, name: str) -> Mapping[str, str]:
     return {"name": name, "sha256": hashlib.sha256((folder / name).read_bytes()).hexdigest()}

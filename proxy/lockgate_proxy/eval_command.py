@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from lockgate.errors import SettingsError
+from lockgate.policy.compile import compile_policy
+from lockgate.policy.load import load_policy
+from lockgate.policy.locate import find_policy
 from lockgate.scoring.evaluation import Evaluation, Report
 from lockgate.scoring.rows import Bad, Row, read_rows, reading, writing
 from lockgate.scoring.scorer import Scorer
 from lockgate.scoring.stream import judged
+from lockgate.scoring.topics import TopicScorer, topic_of
 from lockgate_proxy.command import OK, WRONG
 from lockgate_proxy.eval_page import page
 from lockgate_proxy.eval_text import text
@@ -34,6 +38,7 @@ def eval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calibrate", metavar="fpr=RATE", help="print the thresholds that hold a false positive rate")
     parser.add_argument("--report", type=Path, metavar="OUT.html", help="write tables and plots into one page")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures as JSON")
+    parser.add_argument("--topic", metavar="POLICY:RULE", help="judge the topics of this rule, not the model's heads")
     model_arguments(parser)
 
 
@@ -42,7 +47,7 @@ def run_eval(given: argparse.Namespace) -> int:
     for path in given.file:
         if not path.is_file():
             raise SettingsError(f"{path}: there is no such file")
-    scorer = scorer_of(given)
+    scorer = scorer_of(given) if given.topic is None else _topics(given)
     for line in scorer.missing:
         print(f"lockgate eval: the model {given.model!r} has {line}", file=sys.stderr)
     evaluation = Evaluation(scorer, scorer.name)
@@ -61,6 +66,14 @@ def run_eval(given: argparse.Namespace) -> int:
     return WRONG if report.bad or not report.rows else OK
 
 
+def _topics(given: argparse.Namespace) -> TopicScorer:
+    """The topics that a rule lists. Raises SettingsError, PolicyError."""
+    path, colon, rule = given.topic.rpartition(":")
+    if not colon or not path or not rule:
+        raise SettingsError("--topic: name a policy and a rule of it, as in support.yaml:no-politics")
+    return TopicScorer(topic_of(compile_policy(load_policy(find_policy(path))), rule), given.topic)
+
+
 def _rate(given: str | None) -> float | None:
     if given is None:
         return None
@@ -70,7 +83,9 @@ def _rate(given: str | None) -> float | None:
     return float(found.group(1))
 
 
-async def _evaluate(files: Sequence[Path], split: str | None, scorer: Scorer, evaluation: Evaluation) -> None:
+async def _evaluate(
+    files: Sequence[Path], split: str | None, scorer: Scorer | TopicScorer, evaluation: Evaluation
+) -> None:
     with progress("eval", sum(path.stat().st_size for path in files)) as advance, ExitStack() as opened:
         done = rows = 0
         for path in files:

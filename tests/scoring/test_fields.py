@@ -25,6 +25,15 @@ from lockgate.scoring.fields import field_of
         ("refusal", "prompt", "prompt"),
         ("refusal", "context", None),
         ("spam", "prompt response", "response"),
+        ("groundedness", "context response prompt", "response"),
+        ("groundedness", "prompt response", None),
+        ("groundedness", "context prompt", None),
+        ("sycophancy", "prompt response", "response"),
+        ("sycophancy", "response", None),
+        ("hedging", "response", "response"),
+        ("hedging", "prompt", None),
+        ("unanswerable", "prompt response", "prompt"),
+        ("false_premise", "text", "text"),
     ],
 )
 def test_every_head_has_its_text(family: str, there: str, field: str | None) -> None:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from lockgate_models.manifest import Manifest
 
 TEXT = "lockgate-text"
-"""The model that ships."""
+"""The model that ships for texts."""
+HONESTY = "lockgate-honesty"
+"""The one for answers with their contexts, and for questions."""
 
 
 class Model:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from lockgate.detectors.classifier import read_units, units_of, whole_of
 from lockgate.detectors.model import MODELS, TEXT, Model
 from lockgate.detectors.protocol import SENTENCE, WHOLE
+from lockgate.detectors.units import Unit, covering
 from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Segment
 from lockgate.normalise import seen
@@ -87,6 +88,26 @@ class TopicDetector:
                 like = max(_like(mean, examples[topic]) for topic in self._config.allowed)
                 if like < self._config.below:
                     found.append(Finding(KIND, OFF_TOPIC, 1.0 - like, segment.where))
+        return found
+
+    def threshold(self, topic: str) -> float:
+        """From which score on a topic counts, as `likeness` gives scores."""
+        return 1.0 - self._config.below if topic == OFF_TOPIC else self._config.above
+
+    async def likeness(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """How near each text is to each topic, and how far from all that is allowed: what `detect` compares."""
+        import numpy as np
+
+        examples = await self._examples("score")
+        units = [covering(text) or [Unit(0, 0, 0)] for text in texts]
+        found: list[dict[str, float]] = []
+        for read in await read_units(self._model, list(zip(texts, units, strict=True)), "score"):
+            made = np.stack([one.scores.embedding for one in read if one.scores.embedding is not None])
+            said = {topic: max(_like(one, examples[topic]) for one in made) for topic in self._config.denied}
+            if self._config.allowed:
+                mean = made.mean(axis=0) / max(float(np.linalg.norm(made.mean(axis=0))), 1e-9)
+                said[OFF_TOPIC] = 1.0 - max(_like(mean, examples[topic]) for topic in self._config.allowed)
+            found.append(said)
         return found
 
     async def _examples(self, lane: str) -> Mapping[str, NDArray[np.float32]]:

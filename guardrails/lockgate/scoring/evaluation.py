@@ -13,7 +13,7 @@ import numpy as np
 
 from lockgate.scoring.matching import Matched, matched
 from lockgate.scoring.rows import Bad, Row
-from lockgate.scoring.scorer import Judged, Scorer
+from lockgate.scoring.scorer import Judged, Judging
 from lockgate.scoring.spans import Span
 from lockgate.scoring.truth import Truth, truth_of
 from lockgate_models.figures import Curves, Cut, Figures, Value, curves, cut, figures, macro_f1
@@ -68,7 +68,7 @@ class _Column:
 class Evaluation:
     """Takes judged rows one by one; keeps numbers of them, and no text."""
 
-    def __init__(self, scorer: Scorer, model: str) -> None:
+    def __init__(self, scorer: Judging, model: str) -> None:
         self._model = model
         self._thresholds = {False: scorer.thresholds, True: scorer.thresholds_of_answers}
         self._known = scorer.pii.labels if scorer.pii is not None else frozenset[str]()

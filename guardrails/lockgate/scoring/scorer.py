@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lockgate.detectors.classifier import (
     ALONE,
@@ -26,6 +26,7 @@ from lockgate.detectors.units import Unit
 from lockgate.exchange import Segment
 from lockgate.scoring.answers import read_answers
 from lockgate.scoring.fields import field_of
+from lockgate.scoring.honest import Honest, Said
 from lockgate.scoring.rows import FIELDS, Bad, Row
 from lockgate.scoring.spans import Pii, Span
 from lockgate_models.errors import BackendError, OverloadedError
@@ -77,6 +78,21 @@ class _Text:
     """Of each read, whether it is in a language that the model does not know."""
 
 
+class Judging(Protocol):
+    """What judges rows, and says from which scores on its labels count."""
+
+    name: str
+    pii: Pii | None
+
+    @property
+    def thresholds(self) -> Mapping[str, float]: ...
+
+    @property
+    def thresholds_of_answers(self) -> Mapping[str, float]: ...
+
+    async def judged(self, rows: Sequence[Row]) -> list[Judged | Bad]: ...
+
+
 class Scorer:
     """`heads`: families, single labels, `pii` or `names` for spans; all unless said. `pair`: the model that is asked of
     answers with their prompts, for the families that it has. Raises PolicyError for a head that the model has not."""
@@ -87,11 +103,14 @@ class Scorer:
         heads: Sequence[str] | None = None,
         *,
         pair: Model | None = None,
+        honest: Model | None = None,
         sensitivity: Sensitivity = "normal",
     ) -> None:
         self._model = model
         self._pair = pair
-        named = None if heads is None else [head for head in heads if head not in SPANS]
+        self._honest = None if honest is None else Honest(honest, model, heads, sensitivity)
+        theirs = {*SPANS, *(self._honest.labels if self._honest is not None else ())}
+        named = None if heads is None else [head for head in heads if head not in theirs]
         self.name = model.name
         self._families = _families(model.manifest, named, sensitivity)
         self._paired: dict[str, _Family] = {}
@@ -99,7 +118,7 @@ class Scorer:
             known = {*pair.manifest.families, *pair.manifest.labels}
             both = [head for head in named or self._families if head in known]
             self._paired = _families(pair.manifest, both, sensitivity)
-        for asked in (model, pair):
+        for asked in (model, pair, honest):
             if asked is not None and asked.manifest.languages:
                 need_languages()
         self.pii = Pii(model) if heads is None or not set(SPANS).isdisjoint(heads) else None
@@ -107,7 +126,7 @@ class Scorer:
     @property
     def thresholds(self) -> Mapping[str, float]:
         """Label → the score from which it counts, of those that have one."""
-        return _thresholds(self._families)
+        return {**_thresholds(self._families), **(self._honest.thresholds if self._honest is not None else {})}
 
     @property
     def thresholds_of_answers(self) -> Mapping[str, float]:
@@ -147,12 +166,19 @@ class Scorer:
                     alone.append(text)
                 elif name in asked.values() or (self.pii is not None and self.pii.names):
                     company.append(text)
-        await asyncio.gather(
+        *_, honest = await asyncio.gather(
             self._read(alone, [label for label in self._model.manifest.labels if label.partition(".")[0] in ALONE]),
             self._read(company),
             self._read_answers(rows, answers),
+            self._judge_honest(rows),
         )
-        return [self._said(row, mine, answer) for row, mine, answer in zip(rows, texts, answers, strict=True)]
+        return [
+            self._said(row, mine, answer, said)
+            for row, mine, answer, said in zip(rows, texts, answers, honest, strict=True)
+        ]
+
+    async def _judge_honest(self, rows: Sequence[Row]) -> list[Said]:
+        return await self._honest.judge(rows) if self._honest is not None else [Said() for _ in rows]
 
     def _by_pair(self, family: str, where: str | None) -> bool:
         return where == "response" and family in self._paired
@@ -188,7 +214,7 @@ class Scorer:
         said, known = text.segment.text, model.manifest.languages
         text.foreign = [bool(unknown_language(said[read.unit.start : read.unit.end], known)) for read in text.reads]
 
-    def _said(self, row: Row, texts: Mapping[str, _Text], answer: _Text | None) -> Judged:
+    def _said(self, row: Row, texts: Mapping[str, _Text], answer: _Text | None, honest: Said) -> Judged:
         scores: dict[str, float] = {}
         over: dict[str, bool] = {}
         verdict: dict[str, bool | str] = {}
@@ -214,7 +240,17 @@ class Scorer:
             spans = [(name, span) for name, text in texts.items() for span in self.pii.spans(text.segment, text.reads)]
             if self.pii.names and any(any(text.foreign) for text in texts.values()):
                 unverified.append("names")
-        return Judged(row, scores, over, verdict, spans, unverified, paired)
+        if honest.spans is not None:
+            spans = [*(spans or ()), *(("response", span) for span in honest.spans)]
+        return Judged(
+            row,
+            scores | honest.scores,
+            over | honest.over,
+            verdict | honest.over,
+            spans,
+            [*unverified, *honest.unverified],
+            paired,
+        )
 
 
 def _families(manifest: Manifest, heads: Sequence[str] | None, sensitivity: Sensitivity) -> dict[str, _Family]:

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from lockgate.scoring.rows import Bad, Row
-from lockgate.scoring.scorer import Judged, Scorer
+from lockgate.scoring.scorer import Judged, Judging
 
 _ROWS, _CHARACTERS = 128, 1 << 17  # of a block, at most, unless one row has more
 _AHEAD = 3  # blocks under way: while one is tokenised, others run
 
 
-async def judged(rows: Iterable[Row | Bad], scorer: Scorer) -> AsyncIterator[Judged | Bad]:
+async def judged(rows: Iterable[Row | Bad], scorer: Judging) -> AsyncIterator[Judged | Bad]:
     """What is said of each row, in order. Holds a few blocks of rows, however many there are."""
     flying: deque[asyncio.Task[list[Judged | Bad]]] = deque()
     try:
@@ -30,7 +30,7 @@ async def judged(rows: Iterable[Row | Bad], scorer: Scorer) -> AsyncIterator[Jud
             task.cancel()
 
 
-async def _block(block: list[Row | Bad], scorer: Scorer) -> list[Judged | Bad]:
+async def _block(block: list[Row | Bad], scorer: Judging) -> list[Judged | Bad]:
     good = iter(await scorer.judged([row for row in block if isinstance(row, Row)]))
     return [next(good) if isinstance(row, Row) else row for row in block]
 

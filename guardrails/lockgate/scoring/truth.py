@@ -71,6 +71,8 @@ def _named(named: Mapping[str, Any]) -> Labels:
     for label, value in named.items():
         if label == "advice" and value in _ADVICE:
             found |= _advice(value)
+        elif label == "topic" and isinstance(value, str | list):
+            found[label] = bool(value) and value != "none"  # which of a rule's topics: `topics.py` says
         elif isinstance(value, bool | int | float) and value in (0, 1):
             found[label] = bool(value)
     for label, value in list(found.items()):
@@ -116,6 +118,7 @@ _TASKS: Mapping[str, Callable[[Any], Labels]] = {
     "moderation": _moderation,
     "bias": _bias,
     "regulated_advice": _domain,
+    "groundedness": lambda label: {} if label == 2 else _yes_or_no("groundedness")(label),
     "benign": lambda _: {"injection": False, "harm": False, "toxicity": False},
 }
 """Task → what its `label` says. A task that is not here says nothing."""
