@@ -14,15 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from lockgate.errors import SettingsError
+from lockgate.detectors.topic import KIND, TopicDetector
+from lockgate.errors import PolicyError, SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
+from lockgate.policy.plan import Plan
 from lockgate.scoring.evaluation import Evaluation, Report
 from lockgate.scoring.rows import Bad, Row, read_rows, reading, writing
 from lockgate.scoring.scorer import Scorer
 from lockgate.scoring.stream import judged
-from lockgate.scoring.topics import TopicScorer, topic_of
+from lockgate.scoring.topics import TopicScorer
 from lockgate_proxy.command import OK, WRONG
 from lockgate_proxy.eval_page import page
 from lockgate_proxy.eval_text import text
@@ -72,6 +74,19 @@ def _topics(given: argparse.Namespace) -> TopicScorer:
     if not colon or not path or not rule:
         raise SettingsError("--topic: name a policy and a rule of it, as in support.yaml:no-politics")
     return TopicScorer(topic_of(compile_policy(load_policy(find_policy(path))), rule), given.topic)
+
+
+def topic_of(plan: Plan, rule: str) -> TopicDetector:
+    """The topic detector of a rule. Raises PolicyError where there is none."""
+    rules = {one.id: one for side in (plan.prompt, plan.completion) for one in side.rules}
+    if rule not in rules:
+        raise PolicyError(
+            f"--topic: the policy {plan.policy!r} has no rule {rule!r}", hint=f"it has: {', '.join(rules)}"
+        )
+    for use in rules[rule].uses:
+        if isinstance(use.detector, TopicDetector):
+            return use.detector
+    raise PolicyError(f"--topic: the rule {rule!r} does not use the detector {KIND!r}")
 
 
 def _rate(given: str | None) -> float | None:

@@ -18,8 +18,9 @@ from lockgate.policy.compile import compile_policy
 from lockgate.policy.schema import Policy
 from lockgate.scoring.rows import Bad, Row
 from lockgate.scoring.scorer import Judged
-from lockgate.scoring.topics import TopicScorer, topic_of
+from lockgate.scoring.topics import TopicScorer
 from lockgate_proxy.cli import main
+from lockgate_proxy.eval_command import topic_of
 from tiny_model import write_model
 
 TOPICS = {"model": "tiny", "denied": {"courts": ["law law"], "war": ["bomb attack"]}, "above": 0.75}

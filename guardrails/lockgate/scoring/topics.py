@@ -12,8 +12,6 @@ from typing import Any
 
 from lockgate.detectors.protocol import OverloadError
 from lockgate.detectors.topic import KIND, OFF_TOPIC, TopicDetector
-from lockgate.errors import PolicyError
-from lockgate.policy.plan import Plan
 from lockgate.scoring.rows import Bad, Row
 from lockgate.scoring.scorer import Judged
 from lockgate.scoring.spans import Pii
@@ -63,16 +61,3 @@ class TopicScorer:
         over = {label: score >= self.thresholds[label] for label, score in scores.items()}
         said = {**row.said, "labels": right}
         return Judged(replace(row, said=said), scores, over, {}, None, [])
-
-
-def topic_of(plan: Plan, rule: str) -> TopicDetector:
-    """The topic detector of a rule. Raises PolicyError where there is none."""
-    rules = {one.id: one for side in (plan.prompt, plan.completion) for one in side.rules}
-    if rule not in rules:
-        raise PolicyError(
-            f"--topic: the policy {plan.policy!r} has no rule {rule!r}", hint=f"it has: {', '.join(rules)}"
-        )
-    for use in rules[rule].uses:
-        if isinstance(use.detector, TopicDetector):
-            return use.detector
-    raise PolicyError(f"--topic: the rule {rule!r} does not use the detector {KIND!r}")
