@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from lockgate.act import unite
 from lockgate.editing import Editing
 from lockgate.gate import WHOLLY, Gate
 from lockgate.gate_text import TextGate
@@ -145,6 +146,7 @@ class NotedGate(TextGate):
     def _put(self, text: str) -> None:
         """Notes whose place is certain: all that stands before it has been decided."""
         later: list[_Spot] = []
+        certain: list[Edit] = []
         for spot in sorted(self._spots, key=lambda s: s.span):
             form, key = spot.kept
             if not isinstance(spot.place, int):
@@ -154,5 +156,6 @@ class NotedGate(TextGate):
             elif form == "inline" or key not in self.given:
                 if form != "inline":
                     self.given.add(key)
-                self._add_edits([self._notes.point(self.where, text, spot.place, spot.note, spot.rule)])
+                certain.append(self._notes.point(self.where, text, spot.place, spot.note, spot.rule))
         self._spots = later
+        self._add_edits(unite(certain))

@@ -99,6 +99,9 @@ class Visit:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.passage is not None and self.passage.verdicts:
             headers.append((b"x-lockgate-coverage", _coverage(self.passage.verdicts)))
+            flags = [flag.name for one in self.passage.verdicts.values() for flag in one.flags]
+            if flags:
+                headers.append((b"x-lockgate-flags", ", ".join(dict.fromkeys(flags)).encode()))
         if self.failed_open:
             headers.append((b"x-lockgate-failed-open", str(self.failed_open).encode()))
         if self.unverified:
