@@ -26,6 +26,7 @@ from lockgate.detectors.pii import KINDS, NAMES
 from lockgate.detectors.secrets_table import LABELS
 from lockgate.policy.cases import run_suite
 from lockgate.policy.compile import compile_policy
+from lockgate.policy.flag_note import FlagNote
 from lockgate.policy.load import load_policy, load_suite
 from lockgate.policy.schema import Policy, Rule, Then
 from lockgate.policy.suite import Case, Expect
@@ -245,12 +246,14 @@ def test_every_key_and_label_of_a_detector_is_on_its_page(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("heading", "model"),
-    [("policy", Policy), ("rule", Rule), ("then", Then), ("case", Case), ("expect", Expect)],
+    [("policy", Policy), ("rule", Rule), ("then", Then), ("flag", FlagNote), ("case", Case), ("expect", Expect)],
 )
 def test_every_key_of_a_policy_is_on_its_page(heading: str, model: Any) -> None:
     tables = re.findall(rf"<!-- keys: {heading} -->\n(.*?)\n\n", pages.text_of("docs/policies.md"), re.DOTALL)
     assert len(tables) == 1, heading
-    assert set(re.findall(r"^\| `(\w+)`", tables[0], re.MULTILINE)) == set(model.model_fields)
+    assert set(re.findall(r"^\| `(\w+)`", tables[0], re.MULTILINE)) == {
+        field.alias or name for name, field in model.model_fields.items()
+    }
 
 
 def test_the_change_log_has_this_version() -> None:
