@@ -56,15 +56,18 @@ def _value(event: bytes) -> Any:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A choice's end by refusal."""
+    """A choice's end by refusal. The words of a rule that has none of its own begin as `MESSAGE` does."""
 
     index: int
     message: str
 
     def miss(self, event: bytes) -> str:
         value = _value(event)
-        mine = choice({"refusal": self.message} if self.message else {}, self.index, "content_filter")
-        if value.get("choices") != [mine] or value.get("lockgate", {}).get("action") != "refuse":
+        [came] = value.get("choices") or [{}]
+        said = came.get("delta", {}).get("refusal", "")
+        message = said if self.message == MESSAGE and said.startswith(MESSAGE) else self.message
+        mine = choice({"refusal": message} if message else {}, self.index, "content_filter")
+        if came != mine or value.get("lockgate", {}).get("action") != "refuse":
             return f"no refusal of choice {self.index}"
         return "" if value["id"] == "chatcmpl-7" and value["model"] == "m" else "not of this stream"
 

@@ -181,7 +181,8 @@ def said(verdict: Verdict, prefix: str = "") -> dict[str, Any]:
     """All of a verdict but its timings, its pointers less `prefix`."""
     shown = verdict.public()
     shown["edits"] = [(e.where.removeprefix(prefix), e.span, e.replacement, e.rule, e.priority) for e in verdict.edits]
-    for entry in (*shown["findings"], *shown["failures"]):
+    behind = [finding for flag in shown["flags"] for finding in flag.get("findings", ())]
+    for entry in (*shown["findings"], *shown["failures"], *behind):
         entry["where"] = entry["where"].removeprefix(prefix)
     for places in shown["coverage"]["scanned"].values():
         places[:] = [where.removeprefix(prefix) for where in places]

@@ -67,7 +67,8 @@ ROOMS: dict[str, set[str]] = {
     "gate_text": VALUES | {"act", "editing", "forms", "gate", "outline", "policy.plan", "restoring"},
     # Notes that stand in an answer.
     "markup": set(),
-    "placing": VALUES | {"act", "detectors", "editing", "markup", "policy.plan"},
+    "refusing": VALUES,
+    "placing": VALUES | {"act", "detectors", "editing", "markup", "policy.plan", "refusing"},
     "gate_notes": VALUES | {"act", "editing", "forms", "gate", "gate_text", "markup", "placing", "policy.plan"},
     "settling": VALUES | {"decide", "gate", "policy.conditions", "policy.plan"},
     # The one story that both doors tell, and what remembers it.

@@ -261,6 +261,7 @@ def refuse(verdict: Verdict, rule: PlannedRule, where: str, choice: int | None) 
     verdict.message = rule.refusal.message
     verdict.status = rule.refusal.status
     verdict.where = where
+    verdict.by = rule.id
     verdict.edits = []
     if choice is not None:
         verdict.refused_choices[choice] = rule.refusal.message
@@ -336,6 +337,7 @@ def merge(verdicts: Iterable[Verdict], into: Verdict) -> Verdict:
         into.failed_open += verdict.failed_open
         into.unverified += verdict.unverified
         into.refused_choices.update(verdict.refused_choices)
+        into.found = tuple(dict.fromkeys((*into.found, *verdict.found)))
         if verdict.message and not into.message:
             into.message, into.status, into.where = verdict.message, verdict.status, verdict.where
     return into

@@ -23,6 +23,7 @@ from lockgate.markup import Markup
 from lockgate.messages import DEFAULT
 from lockgate.notes import Note, country_of, footnotes
 from lockgate.policy.plan import Plan
+from lockgate.refusing import explained, kinds_of
 from lockgate.verdict import Action, Edit, Finding, Flag, Verdict
 
 FOOTNOTE = ("", "footnote")
@@ -54,6 +55,7 @@ class Notes:
         return self._plan.notes
 
     def asked(self, verdict: Verdict) -> None:
+        self._explain(verdict)
         if verdict.flags:
             verdict.flags = self._worded(verdict.flags, self._asking)
         verdict.flags = [replace(flag, findings=()) for flag in verdict.flags]  # those are places of the question
@@ -65,6 +67,7 @@ class Notes:
         return plain and self._editing.form(where, kind, "") is None
 
     def place(self, verdict: Verdict, segments: Sequence[Segment]) -> None:
+        self._explain(verdict)
         flags = [flag for flag in verdict.flags if flag.note is not None and not flag.note.bare]
         if not flags and not self._asked:
             return
@@ -108,6 +111,17 @@ class Notes:
         return _language(text) or self._asking
 
     # The rest is how.
+
+    def _explain(self, verdict: Verdict) -> None:
+        if verdict.action is not Action.REFUSE or not verdict.by:
+            return
+        rule = next(rule for rule in self._plan.side(verdict.side).rules if rule.id == verdict.by)
+        if rule.refusal is None or not rule.refusal.explains:
+            return
+        verdict.found = kinds_of(finding for finding in verdict.findings if finding.rule == rule.id)
+        if rule.refusal.own:
+            verdict.message = explained(verdict.side, rule.id, verdict.found, self._asking)
+            verdict.refused_choices = dict.fromkeys(verdict.refused_choices, verdict.message)
 
     @property
     def _asking(self) -> str:

@@ -136,7 +136,8 @@ class Verdict:
     """What is done with one side of an exchange, and why.
 
     `message` and `status` are the winning refusal's (a prompt's refusal is a 400, or a 200 in the answer's shape).
-    `timings` are seconds by station. `where` is the pointer of the text that caused the refusal.
+    `timings` are seconds by station. `where` is the pointer of the text that caused the refusal, `by` the rule, `found` the
+    kinds of things that it found, where they may be told.
     """
 
     side: Side
@@ -153,6 +154,8 @@ class Verdict:
     message: str = ""
     status: int = 400
     where: str = ""
+    by: str = ""
+    found: tuple[str, ...] = ()
     unavailable: bool = False
     failed_open: int = 0
     unverified: int = 0
@@ -173,6 +176,11 @@ class Verdict:
         for rule in self.applied:
             return rule
         return next((r.rule for r in self.rules if r.outcome == "failed"), "")
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What a refusal tells of what was found."""
+        return {"found": list(self.found)} if self.found else {}
 
     def public(self, place: Callable[[str], str] = str) -> dict[str, Any]:
         """As JSON-ready values, without any text of the exchange. `place` gives a pointer as it may be shown.

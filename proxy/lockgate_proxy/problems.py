@@ -98,6 +98,7 @@ def refused_prompt(verdict: Verdict, param: str | None, exchange: str) -> Proble
         "code": "lockgate_policy",
         "policy": verdict.policy,
         "rules": verdict.applied,
+        **verdict.told,
         "id": exchange,
     }
     return Problem(400, error)

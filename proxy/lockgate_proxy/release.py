@@ -278,7 +278,7 @@ class Release:
         self._ending.discard(choice)
         self._queue = deque(held for held in self._queue if held.strip(self._dialect, {choice}))
         self._size = sum(held.size for held in self._queue)
-        note = {**self._note, "action": "refuse", "rules": verdict.applied}
+        note = {**self._note, "action": "refuse", "rules": verdict.applied, **verdict.told}
         if flags := self._flags(verdict):
             note["flags"] = [flag.public() for flag in flags]
         own = self.voice.refuse(choice, verdict.refused_choices.get(choice, ""), note)

@@ -114,6 +114,7 @@ class Visit:
         if verdict is not None:
             shown["action"] = verdict.action.word
             shown["rules"] = verdict.applied
+            shown |= verdict.told
         return shown
 
     def left(self) -> None:

@@ -107,7 +107,8 @@ class TestRefused:
             "param": param,
             "code": "content_filter",
             "innererror": {
-                "code": "lockgate_policy", "policy": "test", "rules": ["stop"], "id": reply.header("x-lockgate-id"),
+                "code": "lockgate_policy", "policy": "test", "rules": ["stop"], "found": ["content"],
+                "id": reply.header("x-lockgate-id"),
             },
         }  # fmt: skip
         assert reply.header("content-type") == "application/json"

@@ -114,7 +114,7 @@ async def test_a_refusal_in_mid_stream(size: int) -> None:
     assert last["type"] == "response.incomplete"
     assert last["response"]["incomplete_details"] == {"reason": "content_filter"}
     assert last["response"]["output"][-1]["content"][-1] == {"type": "refusal", "refusal": "Not that word."}
-    assert last["response"]["lockgate"] == {**NOTE, "action": "refuse", "rules": ["stop"]}
+    assert last["response"]["lockgate"] == {**NOTE, "action": "refuse", "rules": ["stop"], "found": ["content"]}
     assert all(len(forms) == 1 for forms in texts(got).values())
 
 

@@ -34,7 +34,7 @@ from lockgate.policy.plan import (
     Use,
 )
 from lockgate.policy.problems import say
-from lockgate.policy.schema import Policy, Rule
+from lockgate.policy.schema import DEFAULT_MESSAGE, Policy, Rule
 from lockgate.policy.surfaces import DEFAULT
 from lockgate.verdict import Action
 
@@ -104,7 +104,9 @@ class _Builder:
         refusal = rewrite = None
         if then is not None:
             if then.refuse is not None:
-                action, refusal = Action.REFUSE, Refusal(then.refuse.message, then.refuse.status)
+                said, told = then.refuse.message, then.refuse.explain
+                own = told and said == DEFAULT_MESSAGE
+                action, refusal = Action.REFUSE, Refusal(said, then.refuse.status, told, own)
             elif then.rewrite is not None:
                 action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text, then.restore)
             elif then.flag:

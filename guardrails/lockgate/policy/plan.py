@@ -21,10 +21,13 @@ StreamClass = Literal["span", "window", "hold", "after"]
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a refusal says to the user, and the status of a refused prompt."""
+    """What a refusal says to the user, and the status of a refused prompt. `explains`: the kind of thing that was found
+    is told; `own`: in place of the policy's words, where it has none."""
 
     message: str
     status: int = 400
+    explains: bool = True
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,12 @@ Version = Annotated[Literal[1], BeforeValidator(_version)]
 
 
 class Refusal(Model):
-    """`message` is for the user. `status` is a refused prompt's: 400, or 200 with the message as the answer."""
+    """`message` is for the user. `status` is a refused prompt's: 400, or 200 with the message as the answer. `explain`:
+    what kind of thing was found is told, and said where there is no message."""
 
     message: Annotated[str, StringConstraints(min_length=1)] = DEFAULT_MESSAGE
     status: Literal[200, 400] = 400
+    explain: StrictBool = True
 
 
 class Rewrite(Model):
