@@ -16,7 +16,7 @@ def test_a_part_is_closed_and_frozen_and_repeats_no_input() -> None:
     assert "secret" not in str(caught.value)
     assert {error["type"] for error in caught.value.errors()} == {"int_parsing", "extra_forbidden"}
     with pytest.raises(ValidationError):
-        Part(size=1).size = 2  # type: ignore[misc]
+        Part(size=1).size = 2
 
 
 def test_a_problem_has_a_hint() -> None:

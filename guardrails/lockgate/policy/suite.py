@@ -9,8 +9,9 @@ from pydantic import BeforeValidator, Field, JsonValue, PrivateAttr, StrictInt, 
 
 from lockgate.exchange import Side
 from lockgate.policy.document import Node
+from lockgate.policy.model import Model, problem
 from lockgate.policy.nearest import suggest
-from lockgate.policy.schema import Model, Problem, Version, Words, problem, raise_problems, repeated
+from lockgate.policy.schema import Problem, Version, Words, raise_problems, repeated
 from lockgate.verdict import Reason
 
 Text = Annotated[str, StringConstraints(min_length=1)]
