@@ -106,6 +106,19 @@ def test_a_place_is_the_same_however_the_text_comes(text: str, data: st.DataObje
             )
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SIGNS, min_size=1, max_size=40).map("".join))
+def test_a_place_is_the_same_whatever_was_asked_before(text: str) -> None:
+    whole = [Markup(text).word_end(end, final=True) for end in range(1, len(text) + 1)]
+    again, came = Markup(), dict[int, object]()
+    for sign in text:
+        again.feed(sign)
+        for end in range(1, len(again.text) + 1):
+            if came.get(end, WAIT) is WAIT:
+                came[end] = again.word_end(end, final=False)
+    assert [again.word_end(end, final=True) if at is WAIT else at for end, at in came.items()] == whole
+
+
 @pytest.mark.parametrize(
     ("text", "is_open"),
     [("a", False), ("```\nx", True), ("```\nx\n```", False), ("```\nx\n```\ny", False), ("x\n```py", True),

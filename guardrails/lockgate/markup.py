@@ -16,7 +16,7 @@ AHEAD = 256
 SENTENCE = 1_000
 """The same, for the end of a sentence."""
 LONGEST = 16_384
-"""A paragraph that is longer has no marks: each of them is looked for from its beginning."""
+"""Beyond so many characters, a paragraph has no marks: they are looked for from its beginning."""
 
 _LEAD = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*"
 _FENCE = re.compile(_LEAD + r"(`{3,}|~{3,})(.*)")
@@ -49,6 +49,7 @@ class Markup:
         self._line = 0  # start of the line that is not
         self._block = 0  # of the line before, or where the next one begins anew
         self._fence = ""
+        self._scanned: tuple[int, _State] = (-1, (0, 0, 0, 0, False))  # paragraph and state of the last scan
         self.feed(text)
 
     def feed(self, text: str) -> None:
@@ -77,7 +78,15 @@ class Markup:
         if fenced or _FENCE.match(head) or _INDENTED.match(head) or not head.strip(" \t|:-"):
             return None
         block = self._blocks[i] if whole else self._block_of(self.text[start:], start)
-        return _Scan(self.text, block, at, final=final).place() if at - block <= LONGEST else None
+        if at - block > LONGEST:
+            return None
+        began, state = self._scanned
+        if began != block or state[0] > at:
+            state = (block, 0, 0, 0, False)
+        scan = _Scan(self.text, state, at, final=final)
+        place = scan.place()
+        self._scanned = block, scan.state
+        return place
 
     def sentence_end(self, at: int, *, final: bool) -> int | Wait | None:
         """The same, for a note behind the sentence in which `at` stands."""
@@ -132,23 +141,27 @@ def _is_wide(sign: str) -> bool:
     return sign[0] in "\u3002\uff01\uff1f"
 
 
-class _Scan:
-    """Goes from a paragraph's beginning to the first place at or after `at` where a mark may stand."""
+_State = tuple[int, int, int, int, bool]
+"""Where a scan is; of code, the backticks with which it began; of brackets and of a link's parentheses, how deep it is in
+them; whether it is in a tag."""
 
-    def __init__(self, text: str, start: int, at: int, *, final: bool) -> None:
+
+class _Scan:
+    """Goes from a paragraph's beginning, or from where the last scan of it was, to the first place at or after `at` where a mark may stand."""
+
+    def __init__(self, text: str, state: _State, at: int, *, final: bool) -> None:
+        self.state = state
         self._text = text
-        self._start = start
         self._at = at
         self._end = min(len(text), at + AHEAD)
         self._final = final and len(text) <= at + AHEAD
-        self._code = 0  # backticks with which it began
-        self._depth = 0  # of brackets
-        self._target = 0  # of a link's parentheses
-        self._tag = False
+        self._start, self._code, self._depth, self._target, self._tag = state
 
     def place(self) -> int | Wait | None:
         text, i = self._text, self._start
         while i < self._end:
+            if i <= self._at:
+                self.state = i, self._code, self._depth, self._target, self._tag
             if i >= self._at and self._free(i):
                 glued = self._glued(i)
                 if glued is None:

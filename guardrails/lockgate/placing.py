@@ -29,6 +29,9 @@ from lockgate.verdict import Action, Edit, Finding, Flag, Verdict
 FOOTNOTE = ("", "footnote")
 """The kind of an edit that puts notes behind a text."""
 
+NEAR = 1_000
+"""How many characters before a note within a text say in which language it is."""
+
 _PROSE = re.compile(
     r"|/content(?:/\d+/text)?|/choices/\d+/(?:text|message/content(?:/\d+/text)?)|/output/\d+/content/\d+/text"
 )
@@ -99,7 +102,7 @@ class Notes:
 
     def point(self, where: str, text: str, at: int, note: Note, rule: str) -> Edit:
         """A note within a text, whose sign after `at` is known if there is one."""
-        language = self.spoken(text[:at])
+        language = self.spoken(text[max(at - NEAR, 0) : at])
         inline = note.form == "inline"
         said = f" [{note.mark(language, self._country)}]" if inline else f" ({note.text(language, self._country)})"
         if text[at : at + 1] in ("(", "["):
