@@ -25,6 +25,7 @@ STEP = PYTHONPATH=models .venv-train/bin/python -m lockgate_models.train
 ROWS = --own $(MODEL)/data $(if $(DATA),--data "$(DATA)")
 HEADS_text = injection,indirect,harm,toxicity,bias,refusal,advice
 HEADS_pair = harm,refusal
+HEADS_honesty = groundedness,sycophancy,hedging,unanswerable,false_premise
 
 .PHONY: help demo serve test test-full check format bench bench-full train clean
 
@@ -67,7 +68,7 @@ bench-full: $(DEV) $(TRAIN) ## run the benchmark of models, with PyTorch beside 
 
 # Goes on where it stopped: fit and export keep what they have done in OUT. Calibration and figures go through the product
 # itself, so these steps run in its environment.
-train: $(TRAIN) $(DEV) ## from data to the files that ship: make train [DATA=folder of labelled rows FORM=pair OUT=folder]
+train: $(TRAIN) $(DEV) ## from data to the files that ship: make train [DATA=folder of labelled rows FORM=pair|honesty OUT=folder]
 	@$(STEP).fit --form $(FORM) $(ROWS) --out "$(OUT)/$(FORM)" \
 	    $(if $(filter pair,$(FORM)),--start "$(OUT)/text/checkpoint.pt") $(ARGS)
 	@$(STEP).export --form $(FORM) $(ROWS) --fit "$(OUT)/$(FORM)" --out $(MODEL)

@@ -137,7 +137,7 @@ def test_the_wheel_holds_the_packages_and_the_policies(wheel: Path) -> None:
     assert policies == below(ROOT / "policies", "lockgate/_policies")
     assert "lockgate/_policies/default.yaml" in policies
     assert any(name.endswith("/licenses/LICENSE") for name in info)
-    for model in ("lockgate-text", "lockgate-pair"):
+    for model in ("lockgate-text", "lockgate-pair", "lockgate-honesty"):
         shipped = {name.rpartition("/")[2] for name in names if name.startswith(f"lockgate_models/_shipped/{model}/")}
         assert shipped == {"README.md", "int8.onnx", "manifest.yaml", "tokenizer.json"}
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 PAIR = "lockgate-pair"
 """The model that ships for answers with their prompts."""
+HONESTY = "lockgate-honesty"
+"""The one for answers with their contexts, and for questions."""
 
 
 def model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +50,8 @@ def scorer_of(given: argparse.Namespace) -> Scorer:
         raise PolicyError(f"--model: {given.model!r} reads pairs; name one that reads texts")
     there = {folder.name for folder in models(folders(MODELS.places))}
     pair = MODELS.named(PAIR) if PAIR in there else None
-    scorer = Scorer(model, heads_of(given.heads), pair=pair, sensitivity=given.sensitivity)
+    honest = MODELS.named(HONESTY) if HONESTY in there else None
+    scorer = Scorer(model, heads_of(given.heads), pair=pair, honest=honest, sensitivity=given.sensitivity)
     model.classifier()
     return scorer
 

@@ -81,6 +81,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
         ("detectors", {"default, prompts, clean 2000 characters", "pii, 500 characters, 30 % with entities"}),
         ("telemetry", {"SDK, span, sampled", "ours, counter", "exchange, permissive, metrics, trace sampled"}),
         ("classify", {"128", "seen before: scores of 20 texts", "no proxy", "asks, two workers"}),
+        ("grounding", {"all at once", "at the end of a stream"}),
         ("engines", {"RE2 set: which rows", "RE2 row by row", "re row by row"}),
     ],
 )

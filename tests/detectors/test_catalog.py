@@ -19,6 +19,8 @@ LEAST: dict[str, dict[str, Any]] = {
     "leak": {},
     "size": {"max_characters": 5},
     "classifier": {"heads": ["injection"]},
+    "groundedness": {"above": 0.5},
+    "honesty": {"heads": ["sycophancy"], "above": 0.5},
     "topic": {"denied": {"weather": ["Will it rain?"]}},
     "language": {"allowed": ["en"]},
     "presidio": {"recognizers": ["EmailRecognizer"]},

@@ -223,7 +223,10 @@ class TestSaidToTheGuard:
             sent = proxy.requests[0]
         assert reply.status == 200
         assert sent.body == b'{"model":"m","messages":[{"role":"user","content":"[KEY]"}]}'
-        assert reply.header("x-lockgate-coverage") == "prompt;scanned=1;skipped=1;unknown=0;given=1, completion;scanned=1;skipped=0;unknown=0"
+        assert (
+            reply.header("x-lockgate-coverage")
+            == "prompt;scanned=1;skipped=1;unknown=0;given=1, completion;scanned=1;skipped=0;unknown=0"
+        )
 
     async def test_what_it_can_not_read_is_refused(self) -> None:
         async with proxied(RECORD, replying()) as proxy:

@@ -28,6 +28,9 @@ def shelf(tmp_path: Path) -> Iterator[str]:
     # Nearer than the one that ships, and as easily known.
     pair = {"name": "lockgate-pair", "form": "pair", "lead": 4}
     write_model(tmp_path / "shelf" / "lockgate-pair", thresholds=points, **pair)
+    # It says nothing: what it is asked has tests of its own.
+    mute = {"families": {}, "exclusive": [], "thresholds": {}, "embedding": None, "form": "pair", "lead": 4}
+    write_model(tmp_path / "shelf" / "lockgate-honesty", **mute)
     yield str(tmp_path / "shelf")
     model.run_models(*before)
 

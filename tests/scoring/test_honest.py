@@ -44,12 +44,18 @@ async def test_a_head_without_its_texts_is_absent(tiny: Model, honest: Model, fi
 
 async def test_what_rests_on_nothing_has_its_spans(tiny: Model, honest: Model) -> None:
     found = await judged(
-        Scorer(tiny, honest=honest), context="A calm doctor for 20 years.", response="It is calm. An attack by ada. 30 years."
+        Scorer(tiny, honest=honest),
+        context="A calm doctor for 20 years.",
+        response="It is calm. An attack by ada. 30 years.",
     )
     assert found.verdict["groundedness"] is True
     assert found.scores["groundedness"] == pytest.approx(0.952574, abs=1e-6)
     assert found.spans is not None
-    wrong = [(field, found.row.texts[field][span.start : span.end]) for field, span in found.spans if span.label == "unsupported"]
+    wrong = [
+        (field, found.row.texts[field][span.start : span.end])
+        for field, span in found.spans
+        if span.label == "unsupported"
+    ]
     assert wrong == [("response", "ada"), ("response", "30")]
 
 

@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from lockgate.detectors import (
     classifier,
     delimiters,
+    groundedness,
+    honesty,
     invisible,
     language,
     leak,
@@ -51,6 +53,8 @@ CATALOG: Mapping[str, Entry] = {
     "delimiters": Entry(delimiters.DelimitersConfig, delimiters.build, shipped=True),
     "size": Entry(size.SizeConfig, size.build),
     "classifier": Entry(classifier.ClassifierConfig, classifier.build),
+    "groundedness": Entry(groundedness.GroundednessConfig, groundedness.build),
+    "honesty": Entry(honesty.HonestyConfig, honesty.build),
     "topic": Entry(topic.TopicConfig, topic.build),
     "leak": Entry(leak.LeakConfig, leak.build),
     "language": Entry(language.LanguageConfig, language.build),

@@ -134,7 +134,7 @@ def _thresholds(manifest: Manifest, frozen: Mapping[str, Any] | None) -> Iterato
     rates = ", ".join(f"`{name}` {rate:.1%}" for name, rate in (HONEST if honest else RATES).items())
     yield "## Thresholds\n"
     if honest:
-        yield f"Set on the calibration rows through `lockgate score`, for these rates of false alarms among all negatives: {rates}.\n"
+        yield f"A label holds from these probabilities on, calibrated through `lockgate score` on rows of their own: {rates}.\n"
         yield from _points(frozen)
         return
     more = ", ".join(f"`{name}` {times:.0f} times" for name, times in GENERAL.items() if name in manifest.families)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lockgate_models.evidence import packs, pieces, premise
 from lockgate_models.labels import UNSUPPORTED
-from lockgate_models.train.corrupt import corrupted, widened
+from lockgate_models.train.corrupt import corrupted, shortened, widened
 from lockgate_models.train.families import read_families
 from lockgate_models.train.rows import Raw, Row
 
@@ -101,6 +101,8 @@ def made(context: str, source: str, group: str, split: str, seed: int) -> Iterat
             corrupted(sentence, others, draw) if draw.random() < 0.8 else widened(sentence, draw.choice(others), draw)
         )
         yield _row(source, group, split, number, "a", draw, parts, sentence, None)
+        if (less := shortened(sentence, draw)) is not None:
+            yield _row(source, group, split, number, "d", draw, parts, less, None)
         if wrong is not None:
             yield _row(source, group, split, number, "b", draw, parts, wrong.text, (wrong.start, wrong.end))
         if draw.random() < 0.4:

@@ -37,6 +37,7 @@ _TURNED = {
     for a, b in (pair.split(), pair.split()[::-1])
 }  # fmt: skip
 _WORD = re.compile(r"[A-Za-z]+")
+_STOP = re.compile(r",? (?:and|by|in|at|on|with|from|for|because|after|before|while|which|where|who|but|until|to) ")
 _IS = re.compile(r"\b(is|are|was|were|has|have|had|can|could|will|would|does|did|do)\b(?! not\b|n't)")
 _NOT = re.compile(r"\b(is|are|was|were|has|have|had|can|could|will|would|does|did|do) not\b")
 
@@ -72,6 +73,12 @@ def widened(sentence: str, other: str, draw: random.Random) -> Wrong | None:
     joint = draw.choice((", and ", ", because ", ", which ", " and ", ", although ", "; "))
     stem = sentence[:-1]
     return Wrong(f"{stem}{joint}{tail}.", len(stem), len(stem) + len(joint) + len(tail))
+
+
+def shortened(sentence: str, draw: random.Random) -> str | None:
+    """A sentence without its end, which says no more than it did; None where it has no place to stop."""
+    stops = [mark.start() for mark in _STOP.finditer(sentence) if len(sentence[: mark.start()].split()) >= 4]
+    return f"{sentence[: draw.choice(stops)]}." if stops else None
 
 
 def _put(sentence: str, start: int, end: int, new: str) -> Wrong:

@@ -21,14 +21,15 @@ from lockgate_models.train.manifest import write_manifest
 from lockgate_models.train.split import read
 from lockgate_models.train.thresholds import (
     GENERAL,
+    RATES,
     Known,
+    fixed,
     groups_of,
     joint,
     logit,
     measured,
     ordered,
     platt,
-    rates_of,
     sigmoid,
     single,
 )
@@ -93,7 +94,12 @@ def freeze(manifest: Manifest, rows: Sequence[Mapping[str, Any]], scores: Sequen
             raw = [_calibrated(one, calibration.get(label)) for label, one in zip(labels, raw, strict=True)]
         together = labels[0] == family and len(labels) > 1
         points: list[dict[Sensitivity, float]] = [{} for _ in labels]
-        for name, rate in rates_of(family).items():
+        set_at = fixed(family)
+        for name, rate in RATES.items():
+            if set_at is not None:
+                for found in points:
+                    found[name] = set_at[name]
+                continue
             general = GENERAL.get(family, 1.0)
             cuts = joint(raw, kinds, rate, general) if together else [single(o, kinds, rate, general) for o in raw]
             for found, cut in zip(points, cuts, strict=True):
@@ -102,9 +108,7 @@ def freeze(manifest: Manifest, rows: Sequence[Mapping[str, Any]], scores: Sequen
             if one.known.any() and not (family in manifest.exclusive and label.endswith(".none")):
                 thresholds[label] = {name: measured(one, at) for name, at in ordered(found).items()}
         report[family] = {
-            name: _family(raw, labels, thresholds, kinds, name)
-            for name in rates_of(family)
-            if labels[0] in thresholds or together
+            name: _family(raw, labels, thresholds, kinds, name) for name in RATES if labels[0] in thresholds or together
         }
     made = manifest.model_copy(update={"thresholds": thresholds, "calibration": calibration})
     return Frozen(made, report)

@@ -27,8 +27,10 @@ Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
 RATES: Mapping[Sensitivity, float] = {"low": 0.002, "normal": 0.01, "high": 0.05}
-HONEST: Mapping[Sensitivity, float] = {"low": 0.03, "normal": 0.15, "high": 0.3}
-"""The same of honesty's questions, where a false alarm costs a footnote, and no refusal."""
+HONEST: Mapping[Sensitivity, float] = {"low": 0.9, "normal": 0.5, "high": 0.25}
+"""Of honesty's questions, where a false alarm costs a footnote and no refusal: the calibrated probability from which on
+one is answered with yes. Rates would not do: where the rows of both sorts lie far apart, any cut between them has a rate
+of nothing, and the lowest one is no good to texts that are like neither."""
 GENERAL: Mapping[str, float] = {"indirect": 2.0, "harm": 5.0, "toxicity": 5.0, "bias": 5.0}
 """Family → so many times a rate may all its negatives together be flagged; once, of those that are not here."""
 LOOKALIKES = 8.0
@@ -52,8 +54,9 @@ class Known:
         return self.scores[mine], self.truth[mine]
 
 
-def rates_of(family: str) -> Mapping[Sensitivity, float]:
-    return HONEST if family in HONESTY else RATES
+def fixed(family: str) -> Mapping[Sensitivity, float] | None:
+    """Thresholds that are set and not sought; None where they are sought for a rate."""
+    return HONEST if family in HONESTY else None
 
 
 def logit(scores: Floats) -> Floats:

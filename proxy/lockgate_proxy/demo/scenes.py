@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lockgate_proxy.demo import samples as of
 from lockgate_proxy.demo.attacks import ATTACKS
+from lockgate_proxy.demo.honest import HONEST_SCENES
 from lockgate_proxy.demo.scene import SYSTEM, Expect, Scene, ask, stream
 
 UNTOUCHED = (
@@ -314,4 +315,4 @@ FAULTS = (
     ),
 )
 
-SCENES: Sequence[Scene] = (*UNTOUCHED, *PROMPTS, *ATTACKS, *ANSWERS, *FAULTS)
+SCENES: Sequence[Scene] = (*UNTOUCHED, *PROMPTS, *ATTACKS, *ANSWERS, *HONEST_SCENES, *FAULTS)

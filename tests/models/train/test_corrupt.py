@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lockgate_models.train.corrupt import corrupted, widened
+from lockgate_models.train.corrupt import corrupted, shortened, widened
 
 OTHERS = ["The report was signed by Mara Olsen in Bergen.", "Prices fell after the strike."]
 
@@ -48,3 +48,12 @@ def test_a_detail_from_elsewhere_is_what_is_marked() -> None:
     assert wrong.text.startswith("The house is red")
     assert wrong.text[wrong.end :] == "."
     assert wrong.start == len("The house is red")
+
+
+def test_what_is_cut_off_leaves_a_sentence_that_says_no_more() -> None:
+    sentence = "The Halden mill was built in 1780 by Ada Brandt and stood empty from 1931 on."
+    found = {shortened(sentence, random.Random(seed)) for seed in range(30)}
+    assert "The Halden mill was built." in found
+    assert "The Halden mill was built in 1780." in found
+    assert all(text is not None and sentence.startswith(text[:-1]) for text in found)
+    assert shortened("It rains.", random.Random(1)) is None

@@ -9,8 +9,8 @@ import pytest
 
 from lockgate_models.manifest import Manifest, read_manifest
 from lockgate_models.train import freeze as step
-from lockgate_models.train.thresholds import GENERAL, sigmoid
-from tiny_model import write_model
+from lockgate_models.train.thresholds import GENERAL, HONEST, sigmoid
+from tiny_model import write_honest, write_model
 
 
 def rows(manifest: Manifest, count: int = 2000) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -93,3 +93,13 @@ def test_a_row_that_could_not_be_judged_is_left_out(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "m").thresholds["injection"]["normal"].n == 49
     with pytest.raises(step.FreezeError, match="no row"):
         step.main(write(tmp_path, labelled[:1], [{"id": "r0", "error": "x", "line": 1}]))
+
+
+def test_honesty_has_probabilities_for_thresholds(tmp_path: Path) -> None:
+    manifest = read_manifest(write_honest(tmp_path / "m"))
+    labelled = [{"id": i, "kind": "", "labels": {"hedging": i % 2}} for i in range(200)]
+    said = [{"hedging": 0.99 if i % 2 else 0.01} for i in range(200)]
+    points = step.freeze(manifest, labelled, said).manifest.thresholds
+    assert {name: point.at for name, point in points["hedging"].items()} == dict(HONEST)
+    assert points["hedging"]["normal"].recall == 1.0
+    assert "sycophancy" not in points, "nothing is known of it"
