@@ -29,7 +29,14 @@ def shelf(tmp_path: Path) -> Iterator[str]:
     pair = {"name": "lockgate-pair", "form": "pair", "lead": 4}
     write_model(tmp_path / "shelf" / "lockgate-pair", thresholds=points, **pair)
     # It says nothing: what it is asked has tests of its own.
-    mute = {"families": {}, "exclusive": [], "thresholds": {}, "embedding": None, "form": "pair", "lead": 4}
+    mute: dict[str, Any] = {
+        "families": {},
+        "exclusive": [],
+        "thresholds": {},
+        "embedding": None,
+        "form": "pair",
+        "lead": 4,
+    }
     write_model(tmp_path / "shelf" / "lockgate-honesty", **mute)
     yield str(tmp_path / "shelf")
     model.run_models(*before)
