@@ -83,9 +83,12 @@ def test_boundaries_know_letters_of_all_scripts(pattern: str, edges: str, text: 
 
 
 @given(st.lists(st.one_of(PATTERNS, st.just(r"\b"), st.just(r"\B")), min_size=2, max_size=5).map("".join), TEXTS)
-@settings(max_examples=300)
+@settings(max_examples=1500)
 def test_a_boundary_inside_is_refused_rather_than_missed(pattern: str, text: str) -> None:
-    prepared(pattern)
+    try:
+        prepare(pattern, max_width=32)
+    except PatternError:
+        return  # refused, as most of them are: nothing is missed
     expected = theirs(pattern, text)
     found = ours(pattern, text)
     for start, end in expected:

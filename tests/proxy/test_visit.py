@@ -173,7 +173,8 @@ class TestAuditLines:
     async def test_one_line_an_exchange_in_the_order_of_their_ends(self, tmp_path: Path) -> None:
         got = await lines(tmp_path, FINE, *["hello"] * 5)
         assert len({line["id"] for line in got}) == 5
-        assert [line["id"] for line in got] == sorted(line["id"] for line in got)
+        begun = [line["id"][:10] for line in got]  # the milliseconds of an id; what follows them is drawn
+        assert begun == sorted(begun)
 
     async def test_keys_of_the_client_s_are_text_too(self, tmp_path: Path) -> None:
         async def named(proxy: Proxy) -> None:
