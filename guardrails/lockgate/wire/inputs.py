@@ -5,6 +5,7 @@ Their answers hold no text and can't refuse: a refusal is an error 400, whatever
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Collection, Mapping, Sequence
@@ -90,13 +91,13 @@ class InputDialect(Dialect):
         )
         return reading
 
+    @abstractmethod
     def read_input(self, reading: RequestReading, given: Any) -> None:
         """The request's `input`. Raises WireError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read_results(self, reading: Reading, document: dict[str, Any]) -> None:
         """What an answer has besides its error."""
-        raise NotImplementedError
 
     def read_answer(self, document: Any) -> Reading:
         """Raises WireError where the document can't be an answer."""

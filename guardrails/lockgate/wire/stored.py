@@ -7,6 +7,7 @@ beside what was answered to it. Source: the OpenAI API reference and the types o
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -72,13 +73,13 @@ class StoredChat(ChatLens):
 class _Listed(StoredChat):
     """A list of what is stored."""
 
+    @abstractmethod
     def read_item(self, reading: Reading, where: str, item: dict[str, Any], choice: int) -> None:
         """One item of the list, which stands at `where`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refused_item(self, item: dict[str, Any], message: str) -> dict[str, Any]:
         """An item of which nothing is left but what names it."""
-        raise NotImplementedError
 
     def read_answer(self, document: Any) -> Reading:
         """Raises WireError where the document can't be an answer."""
