@@ -55,8 +55,11 @@ def natural(text: str) -> bool:
 
 def _said(text: str) -> Iterator[tuple[str, bool]]:
     """What each view says, and whether it was opened, so that something else may be in it."""
+    there = frozenset(text)
     for views, opened in ((_CODES_AND_PLACES, True), (_SPELLINGS, False)):
-        for marked, view in views:
+        for needed, marked, view in views:
+            if needed and there.isdisjoint(needed):
+                continue
             if marked.search(text) is not None and (said := view(text).strip()):
                 yield said, opened
     yield from ((said, False) for _, said in deciphered(fold(text)))
@@ -206,6 +209,7 @@ def _leet(text: str) -> str:
     return said if better >= 2 else ""
 
 
+_BETWEEN = re.compile("[-._*~|/\\\\+^>\\])\u00b7](?=[A-Za-z])")
 _INNER = re.compile(r"(?<=[A-Za-z])(?:[-._*~|/\\+^]|</?[a-z]{1,8}>|\[\]|\(\)|\u00b7)+(?=[A-Za-z])")
 
 
@@ -264,23 +268,26 @@ def _hidden(text: str) -> str:
     return "\n".join(dict.fromkeys(part.strip() for part in said if natural(part.strip())))
 
 
-_Views = tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]
-"""What shows that there may be such a thing, and how it is read."""
+_DIGITS = frozenset("0123456789")
+_EVERY = frozenset[str]()
+_Views = tuple[tuple[frozenset[str], re.Pattern[str], Callable[[str], str]], ...]
+"""Characters of which one must be there (any, where none is named), so that most texts cost no search; what shows that
+there may be such a thing; and how it is read."""
 _CODES_AND_PLACES: _Views = (
-    (_RUN, _base64),
-    (_BASE32, _base32),
-    (_HEX, _hex),
-    (_BITS, _bits),
-    (_CODES, _codes),
-    (_TAGS, _tags),
-    (_PERCENT, lambda text: " ".join(map(unquote_plus, _PERCENTED.findall(text)))),
-    (_ENTITY, lambda text: unescape(text) if len(_ENTITY.findall(text)) >= 3 else ""),
-    (_MARKUP, _hidden),
+    (_EVERY, _RUN, _base64),
+    (_EVERY, _BASE32, _base32),
+    (_DIGITS, _HEX, _hex),  # readable bytes have one in their first half
+    (_DIGITS, _BITS, _bits),
+    (_DIGITS, _CODES, _codes),
+    (frozenset(map(chr, range(0xE0020, 0xE007F))), _TAGS, _tags),
+    (frozenset("%"), _PERCENT, lambda text: " ".join(map(unquote_plus, _PERCENTED.findall(text)))),
+    (frozenset("&"), _ENTITY, lambda text: unescape(text) if len(_ENTITY.findall(text)) >= 3 else ""),
+    (frozenset("<]"), _MARKUP, _hidden),
 )
 _SPELLINGS: _Views = (
-    (_SPACED, _spaced),
-    (_LEET, _leet),
-    (_INNER, _rejoined),
-    (_SHORT_WORDS, _unspaced),
-    (_CLOSED, lambda text: _TAG.sub("", text)),
+    (_EVERY, _SPACED, _spaced),
+    (frozenset("0134578@$!|"), _LEET, _leet),
+    (_EVERY, _BETWEEN, _rejoined),
+    (_EVERY, _SHORT_WORDS, _unspaced),
+    (frozenset("<"), _CLOSED, lambda text: _TAG.sub("", text)),
 )

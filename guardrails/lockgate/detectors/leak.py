@@ -33,6 +33,7 @@ _SHINGLE = 10  # letters
 _PLACES = 4  # in which a shingle is looked up
 _RUN = 4  # words of a stretch that counts
 _LEAST = 6  # words of a system text that can leak
+_FEW = 120  # shingles that are sought one by one sooner than a text is looked through
 _KEY = secrets.token_bytes(32)
 
 _ALIKE = str.maketrans("0134578@$!|l", "oieastbasiii")
@@ -93,6 +94,8 @@ class SystemText:
     def runs(self, text: str) -> Iterator[Run]:
         """The stretches that `text`, of letters, has in common with this one. Every one of 19 letters is among them."""
         known = self._at
+        if len(known) <= _FEW and not any(shingle in text for shingle in known):
+            return
         i = done = 0
         while i + _SHINGLE <= len(text):
             places = known.get(text[i : i + _SHINGLE])
@@ -169,6 +172,8 @@ class LeakDetector:
         system = _system(texts)
         mark = canary(exchange.prompt) if self.canary else None
         word = letters(mark[1]) if mark is not None else ""
+        if not word and system.words < _LEAST:
+            return []
         found: list[Finding] = []
         for segment in answered:
             text, shift = whole_of(segment), len(segment.before or "")
@@ -200,11 +205,9 @@ class LeakDetector:
 def _views(text: str) -> Iterator[str]:
     """The letters of a text as they stand, reversed, in ROT13, and decoded."""
     plain = seen(text)
-    said = letters(plain)
-    yield said
-    yield said[::-1]
-    yield letters(rot13(plain))
-    yield letters(rot13(plain))[::-1]
+    for said in (letters(plain), letters(rot13(plain))):
+        yield said
+        yield said[::-1]
     for other in readings(text):
         decoded = letters(fold(other))
         yield decoded

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 _ROWS = """
@@ -58,6 +59,28 @@ class _Cipher(NamedTuple):
     read: Callable[[str], str]
 
 
+_SHORT = 12
+"""Letters of a word whose likelihood is kept: a text's words are other texts' words."""
+
+
+@lru_cache(maxsize=8192)
+def _likely_short(word: str) -> float:
+    return likely(word)
+
+
+@lru_cache(maxsize=8192)
+def _likely_short_as(cipher: _Cipher, word: str) -> float:
+    return likely(cipher.read(word))
+
+
+def _likely_word(word: str) -> float:
+    return _likely_short(word) if len(word) <= _SHORT else likely(word)
+
+
+def _likely_as(cipher: _Cipher, word: str) -> float:
+    return _likely_short_as(cipher, word) if len(word) <= _SHORT else likely(cipher.read(word))
+
+
 def _shift(by: int) -> Callable[[str], str]:
     small = "".join(chr(97 + (i + by) % 26) for i in range(26))
     table = str.maketrans("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", small + small.upper())
@@ -82,7 +105,7 @@ def deciphered(text: str) -> Iterator[tuple[str, str]]:
     words = [(found.group(), found.start(), found.end()) for found in _WORD.finditer(text)]
     if sum(end - start for _, start, end in words) < LEAST:
         return
-    plain = [likely(word) for word, _, _ in words]
+    plain = [_likely_word(word) for word, _, _ in words]
     odd = "".join(word for (word, _, _), score in zip(words, plain, strict=True) if score < _ODD)
     if len(odd) < LEAST // 2:
         return
@@ -110,7 +133,7 @@ def _best_run(words: list[tuple[str, int, int]], plain: list[float], cipher: _Ci
     best = now = 0.0
     first = 0
     found: tuple[int, int] | None = None
-    said = [likely(cipher.read(word)) for word, _, _ in words]
+    said = [_likely_as(cipher, word) for word, _, _ in words]
     for i, ((word, _, _), before, after) in enumerate(zip(words, plain, said, strict=True)):
         if now <= 0:
             now, first = 0.0, i
