@@ -99,6 +99,11 @@ _SHIFTS = [_Cipher(f"rot{by}", _shift(by)) for by in range(26)]
 rot13 = _SHIFTS[13].read
 
 
+def odd(text: str) -> bool:
+    """Whether `text` has letters enough that read like no English: else nothing in it is deciphered."""
+    return sum(len(word) for word in _WORD.findall(text) if _likely_word(word) < _ODD) >= LEAST // 2
+
+
 def deciphered(text: str) -> Iterator[tuple[str, str]]:
     """Stretches of `text` that read like English in a cipher, and not as they stand: (the cipher's name, what they say).
     ROT13 and the other shifts of the alphabet, Atbash, and letters in reversed order."""
@@ -106,10 +111,10 @@ def deciphered(text: str) -> Iterator[tuple[str, str]]:
     if sum(end - start for _, start, end in words) < LEAST:
         return
     plain = [_likely_word(word) for word, _, _ in words]
-    odd = "".join(word for (word, _, _), score in zip(words, plain, strict=True) if score < _ODD)
-    if len(odd) < LEAST // 2:
+    strange = "".join(word for (word, _, _), score in zip(words, plain, strict=True) if score < _ODD)
+    if len(strange) < LEAST // 2:
         return
-    tried = {13, _likeliest_shift(odd)} - {0}
+    tried = {13, _likeliest_shift(strange)} - {0}
     for cipher in (*(_SHIFTS[by] for by in sorted(tried)), _ATBASH, _REVERSED):
         run = _best_run(words, plain, cipher)
         if run is None:
