@@ -145,4 +145,4 @@ def test_what_has_no_sign_in_the_whole_has_none_in_a_part(texts: list[str], data
 
 
 def test_ordinary_prose_shows_no_sign() -> None:
-    assert sum(not signs(line).views for line in FINE if line) >= 0.9 * sum(map(bool, FINE))
+    assert sum(not signs(line).views for line in FINE if line) >= 0.7 * sum(map(bool, FINE))
