@@ -29,7 +29,7 @@ from lockgate.wire.chat import ChatLens
 
 REDACTS = plan_of({"id": "words", "use": WORDS, "then": {"rewrite": "redact"}})
 REFUSES = plan_of({"id": "words", "use": WORDS})
-SHIPPED = {name: compile_policy(load_policy(name)) for name in policy_names()}
+SHIPPED = {name: compile_policy(load_policy(name)) for name in policy_names() if name != "constitution"}  # a judge's
 
 
 @guard(REDACTS)

@@ -42,14 +42,18 @@ ROOMS: dict[str, set[str]] = {
     "normalise": set(),
     "windows": {"normalise"},
     "policy.nearest": set(),
-    "detectors": VALUES | {"normalise", "policy.nearest", "windows"},
+    "policy.model": set(),
+    "policy.scope": {"exchange", "policy.model"},
+    "detectors": VALUES | {"normalise", "policy.nearest", "policy.scope", "windows"},
     "scoring": VALUES | {"detectors", "normalise"},
     # From YAML to a policy (the room `policy`), and from a policy to a plan.
-    "policy": VALUES | {"detectors", "policy.nearest"},
+    "policy": VALUES | {"detectors", "policy.model", "policy.nearest", "policy.scope"},
     "policy.conditions": VALUES | {"policy", "policy.nearest"},
-    "policy.plan": VALUES | {"detectors", "policy.conditions"},
+    "policy.plan": VALUES | {"detectors", "policy.conditions", "policy.scope"},
+    "policy.sweeps": VALUES | {"detectors", "policy.plan"},
     "policy.conflicts": VALUES | {"policy.plan"},
-    "policy.compile": VALUES | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan"},
+    "policy.compile": VALUES
+    | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan", "policy.sweeps"},
     # A plan at work. No station knows the one before it.
     "masks": set(),
     "act": VALUES | {"masks", "policy.plan"},
@@ -73,12 +77,14 @@ ROOMS: dict[str, set[str]] = {
     "placing": VALUES | {"act", "detectors", "editing", "markup", "policy.plan", "refusing"},
     "gate_notes": VALUES
     | {"act", "editing", "forms", "gate", "gate_text", "markup", "placing", "policy.plan", "settling"},
+    "silence": {"gate"},
+    "revising": READING | {"act", "decide", "editing", "engine", "policy.plan"},
     # The one story that both doors tell, and what remembers it.
     "ahead": READING | {"gate", "policy.plan"},
     "channels": VALUES | {"wire"},
     "passage": READING
     | {"act", "ahead", "channels", "decide", "editing", "engine", "gate", "gate_notes", "gate_text", "marks"}
-    | {"masks", "placing", "policy.plan", "seam", "settling"}
+    | {"masks", "placing", "policy.plan", "seam", "revising", "silence", "settling"}
     | {"wire"},
     "audit": VALUES | {"marks"},
     "marks": VALUES,
@@ -105,7 +111,7 @@ ROOMS: dict[str, set[str]] = {
     "shape": set(),
     "policy.cases": VALUES
     | {"engine", "ids", "masks", "passage", "pieces", "policy", "policy.nearest", "policy.plan", "wire"},
-    "": VALUES | {"engine", "guard", "policy"},
+    "": VALUES | {"detectors", "engine", "guard", "policy"},
 }
 """Room of `lockgate` → the rooms it may import, besides itself. A room is a module or a package, less the modules that have
 a line of their own. "" is the face."""

@@ -154,6 +154,6 @@ async def test_many_channels_are_not_gone_through_for_each_piece() -> None:
     channels = [f"/choices/0/message/tool_calls/{number}/function/arguments" for number in range(40)]
     for channel in channels:
         stream.feed(0, channel, "tool_call", "so sec")
-        assert len(stream._silent.get(0, ())) <= 4
+        assert len(stream._silences._silent.get(0, ())) <= 4
     assert [stream.gate(channel).held for channel in channels] == [0] * 36 + [3] * 4
     assert not stream._waiting

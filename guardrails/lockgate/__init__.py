@@ -5,6 +5,7 @@ The engine behind the proxy, for Python: a decorator, and the types that a verdi
 
 from __future__ import annotations
 
+from lockgate.detectors.judging import client_judge, run_judge
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
 from lockgate.guard import Guard, guard, warm
@@ -25,7 +26,9 @@ __all__ = [
     "PolicyError",
     "Refused",
     "Verdict",
+    "client_judge",
     "guard",
     "load_policy",
+    "run_judge",
     "warm",
 ]

@@ -337,6 +337,7 @@ def merge(verdicts: Iterable[Verdict], into: Verdict) -> Verdict:
         into.failed_open += verdict.failed_open
         into.unverified += verdict.unverified
         into.refused_choices.update(verdict.refused_choices)
+        into.revised += verdict.revised
         into.found = tuple(dict.fromkeys((*into.found, *verdict.found)))
         if verdict.message and not into.message:
             into.message, into.status, into.where = verdict.message, verdict.status, verdict.where

@@ -7,7 +7,7 @@ already refused, the detectors that are code, at the same time, within the plan'
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockgate.coverage import Coverage
@@ -24,6 +24,7 @@ from lockgate.windows import windows
 PIECE = 16_384
 """Characters that are scanned for patterns before others get a turn: some 0.1 ms."""
 
+UNSAMPLED = "unsampled: a share of the exchanges is looked at"
 NOT_ADMITTED = "unwatched: no rule looks at this kind of text"
 STOPPED_EARLY = "stopped: already refused"
 FAILED = "failed: the detectors gave no answer"
@@ -80,7 +81,7 @@ class Engine:
             if look is None:
                 looked.coverage.skipped[segment.where] = NOT_ADMITTED
                 continue
-            looked.coverage.scanned[segment.where] = look.names
+            looked.coverage.scanned[segment.where] = look.names if active is None else look.among(active)
             if look.patterns is not None:
                 scanned += len(segment.text)
                 if scanned > PIECE:
@@ -91,6 +92,7 @@ class Engine:
             for rule, use in (*look.windowed, *look.whole):
                 if active is None or rule.id in active:
                     _queue(slow, rule, use, segment)
+        left_out(side, segments, exchange, looked.coverage)
         if len(segments) > 1:
             self._join(side, segments, looked, active)
         self.pin(side, segments, looked)
@@ -278,6 +280,14 @@ class Engine:
                         continue
                     findings.append(Finding(use.kind, finding.label, finding.score, where, span, rule.id, choice))
         return findings, failures
+
+
+def left_out(side: SidePlan, segments: Iterable[Segment], exchange: Exchange, coverage: Coverage) -> None:
+    """Record what is not looked at by detectors that look at a share of the exchanges."""
+    for segment in segments:
+        look = side.look(segment.role, segment.kind)
+        for kind in look.unsampled(exchange) if look is not None and look.whole else ():
+            coverage.drop((segment.where,), kind, UNSAMPLED)
 
 
 def coded(use: Use) -> Detector:

@@ -37,19 +37,23 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used."""
+    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used. `country` (ISO
+    3166) and `language` (ISO 639, with a country's or without) are what a trusted door says of the asker; "" unknown."""
 
     model: str = ""
     user: str = ""
     tags: tuple[str, ...] = ()
     tenant: str = ""
+    country: str = ""
+    language: str = ""
 
 
 @dataclass(slots=True)
 class Exchange:
     """One request and its answer.
 
-    `given` are texts that the client gave the guard alone, for the answer to rest on. `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
+    `given` are texts that the client gave the guard alone, for the answer to rest on; `asked` is what the answer answers,
+    as the upstream got it, kept where a judge is asked. `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
     """
 
     id: str
@@ -60,6 +64,7 @@ class Exchange:
     prompt: list[Segment] = field(default_factory=list)
     completion: list[Segment] = field(default_factory=list)
     given: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(slots=True)

@@ -114,6 +114,8 @@ def does(rule: PlannedRule) -> str:
     """What a rule does where it applies, in the policy's words."""
     if rule.action is Action.REFUSE:
         return "refuse"
+    if rule.rounds:
+        return f"revise, {rule.rounds} rounds at most"
     if rule.rewrite is not None:
         return f"rewrite: {rule.rewrite.mode}{', restored' if rule.rewrite.restore else ''}"
     if rule.flags:

@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from lockgate.background import BACKGROUND
+from lockgate.detectors.judging import require_judge
 from lockgate.engine import Engine
 from lockgate.errors import GuardUnavailable, Refused
 from lockgate.exchange import Exchange, Reading, Side, Subject
@@ -57,7 +58,10 @@ class Guard:
     `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included. `mask_key` is the key of hashes and
     pseudonyms, by default LOCKGATE_MASK_KEY of the environment; without one they last as long as the process.
 
-    Models that the policy asks are loaded here. Raises PolicyError, also where they can't be run.
+    `country` and `language` are the asker's, for principles that hold in some places only.
+
+    Models that the policy asks are loaded here. Raises PolicyError, also where they can't be run, and where the policy asks
+    a judge and none was given by `run_judge`.
     """
 
     def __init__(
@@ -70,11 +74,14 @@ class Guard:
         on_verdict: Callable[[Verdict], object] | None = None,
         engine: Engine | None = None,
         mask_key: bytes | None = None,
+        country: str = "",
+        language: str = "",
     ) -> None:
         self.plan = plan_for(policy)
         warm()
+        require_judge(self.plan.judged, hint="call lockgate.run_judge(lockgate.client_judge(client, model=NAME)) first")
         self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
-        self._subject = Subject(model=model, tags=tuple(tags))
+        self._subject = Subject(model=model, tags=tuple(tags), country=country, language=language)
         self._on_verdict = on_verdict
         self._engine = engine or Engine()
         key = mask_key or os.environ.get("LOCKGATE_MASK_KEY", "").encode()

@@ -17,9 +17,10 @@ from lockgate.act import unite
 from lockgate.ahead import Ahead
 from lockgate.channels import concerning, role_of, turn_of
 from lockgate.decide import Results, RuleResult, blank, decide, judge_unseen, merge
+from lockgate.detectors.judge import question_of
 from lockgate.detectors.leak import plant
 from lockgate.editing import Editing
-from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked
+from lockgate.engine import FAILED, NOT_ADMITTED, SILENT, STOPPED_EARLY, Engine, Looked, left_out
 from lockgate.exchange import Exchange, Kind, Reading, Segment, Side
 from lockgate.gate import Gate
 from lockgate.gate_notes import NotedGate
@@ -28,8 +29,10 @@ from lockgate.marks import Marker, encode, mark_of
 from lockgate.masks import PROCESS, Masker
 from lockgate.placing import Notes
 from lockgate.policy.plan import Plan
+from lockgate.revising import Revising
 from lockgate.seam import Leads, shown_together
 from lockgate.settling import settled
+from lockgate.silence import Silences
 from lockgate.verdict import Action, Edit, Verdict
 from lockgate.wire.declared import Declared
 from lockgate.wire.lens import choice_of
@@ -53,9 +56,10 @@ class Passage:
         self.plan = plan
         self.editing = Editing(masker.masks(exchange.subject.tenant), Declared(request), limit=plan.max_hold)
         self.notes = Notes(plan, exchange, self.editing)
+        self.revising = Revising(plan, exchange, engine or Engine(), self.editing)
         self.marker = marker
         self.exchange = exchange
-        self.engine = engine or Engine()
+        self.engine = self.revising.engine
         self.verdicts: dict[Side, Verdict] = {}
 
     async def prompt(self, reading: Reading) -> Verdict:
@@ -65,6 +69,8 @@ class Passage:
         judge_unseen(verdict, self.plan, reading.unseen)
         verdict.coverage.skipped.update(reading.skipped)
         self.editing.sent(verdict.edits)
+        if self.plan.judged:
+            self.exchange.asked = question_of(reading.segments, verdict.edits)
         self.notes.asked(verdict)
         if self.plan.canary and verdict.action is not Action.REFUSE and not verdict.unavailable:
             canary = plant(reading.segments, self.plan.canary)
@@ -108,25 +114,21 @@ class Passage:
     ) -> Verdict:
         begin = time.perf_counter()
         plan = self.plan.side(side)
-        looked = await self.engine.look(plan, segments, self.exchange, deadline=self.plan.deadline)
+        looked = await self.engine.look(
+            plan, segments, self.exchange, deadline=self.plan.deadline, active=plan.active_for(self.exchange)
+        )
         if side == "completion":
             self.editing.less_ours(looked.results, segments)
         verdict = decide(
-            self.plan, side, plan.rules, looked.results, self.exchange,
+            self.plan, side, plan.rules_for(self.exchange), looked.results, self.exchange,
             choice=choice, unknown=unknown, make=self.editing.maker(segments),
         )  # fmt: skip
         if side == "completion":
+            verdict = await self.revising.revised(verdict, segments, choice, unknown)
             self.notes.place(verdict, segments)
         verdict.coverage = looked.coverage
         verdict.timings["look"] = time.perf_counter() - begin
         return verdict
-
-
-_PATIENCE = 3
-"""How many pieces in other channels of its choice a channel may keep waiting while it is silent itself."""
-_GIVEN_UP = 12
-"""Characters that a silent channel gives up at most: a word's beginning, which is what is held of ordinary prose. More
-than that is likely to be a value, most of which would leave before its end could show it: it waits."""
 
 
 class Stream:
@@ -150,11 +152,9 @@ class Stream:
         self._begin = time.perf_counter()
         self.verdicts: dict[int, Verdict] = {}
         self.most_held = 0
-        self._tripped = self._several = False  # several: a choice speaks in more than one channel
+        self._tripped = False
         self._waiting: dict[Gate, None] = {}  # gates that have windows due
-        self._turns: dict[Gate, str] = {}
-        # Choice → its gates that hold text, each with how often others of the choice have spoken since it did.
-        self._silent: dict[int, dict[Gate, int]] = {}
+        self._silences = Silences(self.give_up)
         self._owed = False  # a gate that was given up has something to settle
         self._ahead = Ahead(passage.exchange)
         self._leads = Leads()
@@ -207,8 +207,8 @@ class Stream:
         held = gate.length - gate.cleared
         if held > self.most_held:  # noqa: PLR1730 - it is seldom so, and this runs for every event
             self.most_held = held
-        if self._several:
-            self._attend(gate)
+        if self._silences.several:
+            self._silences.spoken(gate)
         if gate.keeps_text:
             self._ahead.heard(gate, text)
         self._leads.heard(gate.choice, gate.where, text)
@@ -218,24 +218,6 @@ class Stream:
             self._owed = False
             return True
         return False
-
-    def _attend(self, gate: Gate) -> None:
-        """`gate` has spoken. Another channel of its choice that holds text, and has fallen silent, keeps it waiting."""
-        silent = self._silent.setdefault(gate.choice or 0, {})
-        silent.pop(gate, None)
-        turn = self._turns[gate]
-        if turn:
-            for other, count in list(silent.items()):
-                if other.cleared == other.length:
-                    del silent[other]
-                elif self._turns[other] != turn:
-                    silent[other] = count + 1
-                    if count == _PATIENCE:
-                        del silent[other]
-                        if other.unsure <= _GIVEN_UP:
-                            self.give_up(other)
-        if gate.cleared < gate.length:
-            silent[gate] = 0
 
     def give_up(self, gate: Gate, *, overflow: bool = False) -> None:
         """Nobody waits for the end of what this gate holds; see there."""
@@ -306,11 +288,15 @@ class Stream:
             self._passage.editing.less_ours(results, self._segments.values())
         self._passage.engine.pin(self._side, [self._segments[gate.where] for gate in gates], Looked(results))
         verdict = decide(
-            self._plan, "completion", self._side.rules, results, self._passage.exchange,
+            self._plan, "completion", self._side.rules_for(self._passage.exchange), results, self._passage.exchange,
             choice=choice, unknown=concerning(choice, self._unknown),
             make=self._passage.editing.maker([self._segments[gate.where] for gate in gates]),
         )  # fmt: skip
-        self._passage.notes.place(verdict, [self._segments[gate.where] for gate in gates])
+        segments = [self._segments[gate.where] for gate in gates]
+        if not stopped:
+            kept = [segment for segment, gate in zip(segments, gates, strict=True) if gate.keeps_text]
+            verdict = await self._passage.revising.revised(verdict, kept, choice, concerning(choice, self._unknown))
+        self._passage.notes.place(verdict, segments)
         passes = not (verdict.unavailable or verdict.action is Action.REFUSE or self.closed(choice))
         for gate in gates:
             self._cover(verdict, gate, stopped=stopped)
@@ -332,6 +318,7 @@ class Stream:
         for failure in verdict.failures:
             if failure.where == gate.where and failure.reason in SILENT:
                 verdict.coverage.drop((gate.where,), failure.detector, FAILED)
+        left_out(self._side, (segment,), self._passage.exchange, verdict.coverage)
         if stopped:
             for _, use in look.whole:
                 verdict.coverage.drop((gate.where,), use.kind, STOPPED_EARLY)
@@ -370,11 +357,7 @@ class Stream:
         if not fixed and shown_together(channel, kind):
             gate.goes_on(self._leads.before(choice, channel))
         mine.append(gate)
-        self._turns[gate] = turn_of(channel, kind)
-        if len(mine) > 1:
-            self._several = True
-            if len(mine) == 2 and mine[0].cleared < mine[0].length:
-                self._silent.setdefault(choice, {})[mine[0]] = 0
+        self._silences.opened(gate, turn_of(channel, kind), mine)
         self._gates[channel] = gate
         self._segments[channel] = Segment(channel, role, kind, "", choice, fixed)
         self._ahead.open(gate, self._segments[channel], look)

@@ -33,7 +33,7 @@ def settled(side: SidePlan, exchange: Exchange) -> Settled:
     facts = request_facts(exchange, side.side)
     active: dict[str, PlannedRule] = {}
     failed: set[str] = set()
-    for rule in side.rules:
+    for rule in side.rules_for(exchange):
         if rule.condition is not None and not rule.condition.uses_detectors:
             value = rule.condition.evaluate({}, facts)
             if isinstance(value, ConditionFailure):

@@ -161,6 +161,8 @@ class Verdict:
     unverified: int = 0
     models: tuple[str, ...] = ()
     refused_choices: dict[int, str] = field(default_factory=dict)
+    revised: tuple[str, ...] = ()
+    """Pointers of the texts that a model wrote anew."""
 
     @property
     def applied(self) -> list[str]:
@@ -200,6 +202,7 @@ class Verdict:
             "failed_open": self.failed_open,
             "unverified": self.unverified,
             "models": list(self.models),
+            **({"revised": [place(where) for where in self.revised]} if self.revised else {}),
             "coverage": self.coverage.public(place),
         }
         more = {

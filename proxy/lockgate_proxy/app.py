@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from lockgate.audit import Audit
+from lockgate.detectors.judging import JUDGES
 from lockgate.masks import PROCESS, Masker
 from lockgate.policy.plan import Plan
 from lockgate_proxy import problems
@@ -74,6 +75,8 @@ def make_app(
             asyncio.get_running_loop().run_in_executor(None, _prepare, context.plan)
             yield
         await context.upstream.close()
+        if JUDGES.current is not None:
+            await JUDGES.current.close()
         if context.audit is not None:
             context.audit.close()
 

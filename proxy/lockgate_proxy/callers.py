@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lockgate.detectors.judging import require_judge
 from lockgate.errors import LockgateError, SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
@@ -61,9 +62,11 @@ def _keys(placed: Mapping[str, Placed]) -> dict[str, ClientKey]:
 
 def _compiled(path: Path, key: ClientKey, line: int) -> Plan:
     try:
-        return compile_policy(load_policy(key.policy))
+        plan = compile_policy(load_policy(key.policy))
+        require_judge(plan.judged, hint="set judge_url and judge_model")
     except LockgateError as error:
         raise SettingsError(f"{path}:{line}: policy: {error}") from None
+    return plan
 
 
 def _stamp(path: Path) -> Stamp:

@@ -27,7 +27,7 @@ DEFAULT = "default"
 MISSING = "missing"
 HIDDEN = "********"
 
-_SECRETS = frozenset({"audit_key", "mask_key", "model_key"})
+_SECRETS = frozenset({"audit_key", "judge_key", "mask_key", "model_key"})
 _LISTS = frozenset({"tags"})
 _PATHS = frozenset(
     {
@@ -37,6 +37,8 @@ _PATHS = frozenset(
         "mask_key_file",
         "model_ca",
         "model_key_file",
+        "judge_key_file",
+        "judge_ca",
         "models",
         "tls_cert",
         "tls_key",

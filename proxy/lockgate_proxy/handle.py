@@ -18,6 +18,7 @@ from lockgate.wire.given import MEMBER, REASON, taken
 from lockgate.wire.lens import Dialect, RequestReading
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
+from lockgate_proxy.asker import country_of, language_of
 from lockgate_proxy.forward import BODILESS
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.plain import answer_plain, synthetic_answer
@@ -72,7 +73,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         if given is not None:
             document = given.document
         reading = dialect.read_request(document)
-    exchange = _exchange_of(visit, dialect, reading)
+    exchange = _exchange_of(visit, dialect, reading, raw_headers)
     if given is not None:
         exchange.given = given.context
         reading.skipped |= {f"/{MEMBER}/context/{i}": REASON for i in range(len(given.context))}
@@ -100,12 +101,19 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
     await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, verdict)
 
 
-def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading) -> Exchange:
-    subject, caller = reading.subject, visit.context.caller
+def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading, headers: Headers) -> Exchange:
+    subject, caller, settings = reading.subject, visit.context.caller, visit.context.settings
     return Exchange(
         id=visit.id,
         dialect=dialect.dialect,
-        subject=Subject(subject.model, subject.user, caller.tags, caller.tenant),
+        subject=Subject(
+            subject.model,
+            subject.user,
+            caller.tags,
+            caller.tenant,
+            country_of(settings, headers),
+            language_of(settings, headers),
+        ),
         stream=reading.stream,
         choices=reading.choices,
     )

@@ -23,6 +23,7 @@ from pydantic import SecretStr
 
 from lockgate import __version__
 from lockgate.audit import Audit
+from lockgate.detectors.judging import require_judge, run_judge
 from lockgate.detectors.model import MODELS, run_models
 from lockgate.errors import LockgateError, SettingsError
 from lockgate.masks import Masker
@@ -38,6 +39,7 @@ from lockgate_proxy.connection import Connection
 from lockgate_proxy.credentials import own_credentials
 from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments
+from lockgate_proxy.judge import judge_of
 from lockgate_proxy.lean import settle
 from lockgate_proxy.private import read_private
 from lockgate_proxy.settings import Settings, is_loopback, require_long
@@ -80,6 +82,8 @@ def prepare(settings: Settings) -> Prepared:
     """Read and compile what the settings name. Raises PolicyError and SettingsError."""
     _models(settings)
     plan = compile_policy(load_policy(settings.policy))
+    run_judge(judge_of(settings, _key_of(settings, "judge")))
+    require_judge(plan.judged, hint="set judge_url and judge_model")
     upstream = upstream_of(settings)
     ring = load_keyring(settings.keys) if settings.keys is not None else None
     own = own_credentials(settings, os.environ)
@@ -99,7 +103,7 @@ def _models(settings: Settings) -> None:
         "parallel": settings.model_parallel,
         "endpoint": settings.model_endpoint or "",
         "timeout": settings.model_timeout,
-        "key": _model_key(settings),
+        "key": _key_of(settings, "model"),
         "ca": settings.model_ca,
     }
     run_models([settings.models] if settings.models is not None else [], given)
@@ -275,14 +279,17 @@ def _long_key(name: str, given: SecretStr | None, file: Path | None) -> bytes | 
     return key.encode()
 
 
-def _model_key(settings: Settings) -> str:
-    if settings.model_key is not None:
-        return settings.model_key.get_secret_value()
-    if settings.model_key_file is None:
+def _key_of(settings: Settings, server: str) -> str:
+    """The key of the `model` server, or the `judge`; "" where there is none."""
+    given: SecretStr | None = getattr(settings, f"{server}_key")
+    file: Path | None = getattr(settings, f"{server}_key_file")
+    if given is not None:
+        return given.get_secret_value()
+    if file is None:
         return ""
-    key = _key_in("model_key_file", settings.model_key_file)
+    key = _key_in(f"{server}_key_file", file)
     if not key:
-        raise SettingsError("model_key_file: is empty")  # the server would be asked without one
+        raise SettingsError(f"{server}_key_file: is empty")  # the server would be asked without one
     return key
 
 

@@ -19,7 +19,7 @@ _METAVARS = {
     "upstream_key_header": "HEADER", "max_body": "BYTES", "max_answer": "BYTES", "admin_host": "ADDRESS",
     "provider": "NAME",
 }  # fmt: skip
-_NO_OPTION = frozenset({"audit_key", "mask_key", "model_key"})
+_NO_OPTION = frozenset({"audit_key", "judge_key", "mask_key", "model_key"})
 """A command line is there for every user of the machine to read."""
 
 

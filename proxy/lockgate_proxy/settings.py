@@ -14,6 +14,7 @@ from lockgate.errors import SettingsError
 
 MIB = 1024 * 1024
 
+_HEADER = r"^[A-Za-z0-9-]{1,64}$"
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -92,6 +93,26 @@ class Settings(BaseModel):
     model_ca: Path | None = Field(
         None, description="File of certificates (PEM) to trust for that server, in place of the system's."
     )
+    judge_url: str | None = Field(
+        None, description="OpenAI base URL of the model that judges, where a policy asks one, as in https://host/v1."
+    )
+    judge_model: str | None = Field(None, description="Name of that model.", min_length=1)
+    judge_key: SecretStr | None = Field(None, description="Key that goes to it as a bearer token.")
+    judge_key_file: Path | None = Field(None, description="File that holds that key.")
+    judge_ca: Path | None = Field(
+        None, description="File of certificates (PEM) to trust for it, in place of the system's."
+    )
+    judge_timeout: float = Field(20.0, description="Seconds that one judgement may take.", gt=0)
+    judge_per_minute: int = Field(600, description="Judgements that each worker may ask for in a minute.", ge=1)
+    judge_parallel: int = Field(32, description="Judgements that each worker may wait for at once.", ge=1, le=4096)
+    country_header: str | None = Field(
+        None,
+        description="Header in which a trusted door in front says the asker's country, as an ISO 3166 code.",
+        pattern=_HEADER,
+    )
+    language_header: str | None = Field(
+        None, description="Header that says the asker's language: its first tag counts.", pattern=_HEADER
+    )
     moderations: Literal["local", "forward"] | None = Field(
         None, description="Who answers /moderations: local (a model here) or forward; unset: local where a model is."
     )
@@ -124,6 +145,14 @@ class Settings(BaseModel):
             found.append(("audit_key", "give this or audit_key_file, not both"))
         if self.model_key is not None and self.model_key_file is not None:
             found.append(("model_key", "give this or model_key_file, not both"))
+        if self.judge_key is not None and self.judge_key_file is not None:
+            found.append(("judge_key", "give this or judge_key_file, not both"))
+        if (self.judge_url is None) != (self.judge_model is None):
+            missing, other = ("judge_model", "judge_url") if self.judge_model is None else ("judge_url", "judge_model")
+            found.append((missing, f"is needed beside {other}"))
+        if self.judge_url is None:
+            of_judge = ("judge_key", "judge_key_file", "judge_ca")
+            found += [(name, "is for judge_url, which is not set") for name in of_judge if getattr(self, name)]
         if self.model_endpoint is None:
             # Somebody who gives a key means to have a server, and would be served without it.
             of_server = ("model_key", "model_key_file", "model_ca")
@@ -139,9 +168,11 @@ class Settings(BaseModel):
             found.append(("keys", f"{self.host} {why}: give a file of client keys, or listen on 127.0.0.1"))
         return found
 
-    @field_validator("upstream")
+    @field_validator("upstream", "judge_url")
     @classmethod
-    def _upstream(cls, url: str) -> str:
+    def _upstream(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         hint = "give the OpenAI base URL with its path, as in https://host/v1"
         try:
             parts = urlsplit(url)
@@ -175,7 +206,16 @@ class Settings(BaseModel):
         return url
 
     @field_validator(
-        "upstream_ca", "tls_cert", "tls_key", "keys", "audit_key_file", "mask_key_file", "model_key_file", "model_ca"
+        "upstream_ca",
+        "tls_cert",
+        "tls_key",
+        "keys",
+        "audit_key_file",
+        "mask_key_file",
+        "model_key_file",
+        "model_ca",
+        "judge_key_file",
+        "judge_ca",
     )
     @classmethod
     def _there(cls, path: Path | None) -> Path | None:

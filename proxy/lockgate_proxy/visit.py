@@ -10,6 +10,7 @@ from traceback import extract_tb
 from typing import Any
 
 from lockgate.audit import Audit, Line
+from lockgate.detectors.judging import JUDGES
 from lockgate.exchange import Side
 from lockgate.masks import PROCESS, Masker
 from lockgate.passage import Passage
@@ -63,6 +64,7 @@ class Context:
             "policy_hash": self.plan.hash,
             "audit_lines_lost": self.audit.dropped if self.audit is not None else 0,
             "counts": self.counts,
+            **({"judge": JUDGES.current.counts} if JUDGES.current is not None else {}),
         }
 
 

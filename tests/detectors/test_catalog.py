@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from lockgate.detectors.catalog import CATALOG
 from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import Scanner
+from lockgate.policy.schema import Principle
 
 LEAST: dict[str, dict[str, Any]] = {
     "patterns": {"patterns": {"PIN": r"\d{4}"}},
@@ -23,6 +24,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "honesty": {"heads": ["sycophancy"], "above": 0.5},
     "topic": {"denied": {"weather": ["Will it rain?"]}},
     "language": {"allowed": ["en"]},
+    "judge": {},
     "presidio": {"recognizers": ["EmailRecognizer"]},
 }
 """The least that each detector's configuration may say."""
@@ -33,7 +35,8 @@ BUILT = [pytest.param(kind, marks=pytest.mark.full) if kind == "presidio" else k
 
 def build(kind: str, config: dict[str, Any]) -> PatternDetector | Detector:
     entry = CATALOG[kind]
-    return entry.build(entry.config.model_validate(config))
+    context = {"principles": (Principle(id="kind", text="It is kind."),)}
+    return entry.build(entry.config.model_validate(config, context=context))
 
 
 def test_every_detector_is_here() -> None:

@@ -123,7 +123,7 @@ def test_a_condition_needs_no_detector() -> None:
         ({"then": {"flag": {"Bad Name": "x"}}}, "pattern"),
         ({"then": {"flag": {"notice": ""}}}, "at least 1 character"),
         ({"then": "redact"}, "a way to rewrite"),
-        ({"then": "refues"}, "refuse or record"),
+        ({"then": "refues"}, "refuse, revise or record"),
         ({"then": {"rewrite": "mask"}, "use": {}, "when": "true"}, "edits what `use` finds"),
         ({"when": ""}, "at least 1 character"),
         ({"when": True}, "valid string"),

@@ -12,9 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lockgate.detectors.catalog import CATALOG, Entry
-from lockgate.detectors.protocol import Detector, PatternDetector, PatternSpec
-from lockgate.detectors.scanner import Rows
-from lockgate.detectors.views import LONGEST, SHORTEST
+from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.errors import PatternError, PolicyError
 from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
 from lockgate.notes import Note
@@ -22,7 +20,6 @@ from lockgate.policy.conditions import Condition, compile_condition
 from lockgate.policy.flag_note import FlagNote
 from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import (
-    Asked,
     Look,
     Plan,
     PlannedRule,
@@ -30,16 +27,15 @@ from lockgate.policy.plan import (
     Rewrite,
     SidePlan,
     StreamClass,
-    Sweep,
     Use,
 )
 from lockgate.policy.problems import say
 from lockgate.policy.schema import DEFAULT_MESSAGE, Policy, Rule
 from lockgate.policy.surfaces import DEFAULT
+from lockgate.policy.sweeps import Patterns, ready
 from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
-_MARGIN = 8  # characters that a stream must be able to hold besides a disguised text
 
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
@@ -63,7 +59,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
         _check_permit(rule, rules)
-    patterns = _Patterns(rules, policy.stream.max_hold)
+    patterns = Patterns(rules, policy.stream.max_hold)
     sides = {side: _side(side, rules, patterns) for side in SIDES}
     said = policy.unguarded
     surfaces = dict(said) if isinstance(said, Mapping) else {DEFAULT: said}
@@ -82,6 +78,8 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         deadline=policy.deadline_ms / 1000,
         models=_models(rules),
         sources=policy.sources,
+        principles={one.id: one.text for one in policy.principles},
+        judged=any(rule.rounds or any(getattr(u.detector, "judged", False) for u in rule.uses) for rule in rules),
         canary=next((r.id for r in rules for use in r.uses if getattr(use.detector, "canary", False)), ""),
     )
 
@@ -93,13 +91,14 @@ class _Builder:
         self._policy = policy
         self._catalog = catalog
         self._built: dict[tuple[str, str, str], tuple[PatternDetector | Detector, ...]] = {}
-        self._priorities = {principle.id: principle.priority for principle in policy.principles}
+        self._principles = {principle.id: principle for principle in policy.principles}
 
     def rule(self, index: int, rule: Rule) -> PlannedRule:
         policy = self._policy
         uses = tuple(use for kind, config in rule.use.items() for use in self._uses(index, kind, config))
         condition = self._condition(index, rule, uses)
         then = rule.then
+        principle = self._principles.get(rule.principle or "")
         action = Action.ALLOW
         refusal = rewrite = None
         if then is not None:
@@ -107,6 +106,8 @@ class _Builder:
                 said, told = then.refuse.message, then.refuse.explain
                 own = told and said == DEFAULT_MESSAGE
                 action, refusal = Action.REFUSE, Refusal(said, then.refuse.status, told, own)
+            elif then.revise is not None:
+                action, refusal = Action.REWRITE, Refusal(DEFAULT_MESSAGE, own=True)
             elif then.rewrite is not None:
                 action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text, then.restore)
             elif then.flag:
@@ -127,10 +128,12 @@ class _Builder:
             permit=frozenset(rule.permit),
             final=rule.final,
             principle=rule.principle or "",
-            priority=self._priorities.get(rule.principle or "", 0),
+            priority=principle.priority if principle is not None else 0,
             layer=policy.layer("rules", index),
             stream=self._stream(index, rule, uses, condition, action),
             where=policy.at("rules", index),
+            scope=principle.scope if principle is not None else None,
+            rounds=then.revise.rounds if then is not None and then.revise is not None else 0,
         )
 
     def _uses(self, index: int, kind: str, config: Any) -> list[Use]:
@@ -143,7 +146,8 @@ class _Builder:
         key = (kind, json.dumps(config, sort_keys=True), folder)
         if key not in self._built:
             try:
-                read = entry.config.model_validate(config, context={"folder": folder})
+                context = {"folder": folder, "principles": self._policy.principles}
+                read = entry.config.model_validate(config, context=context)
                 built = entry.build(read)
                 if entry.shipped and isinstance(built, PatternDetector):
                     built = replace(built, specs=tuple(replace(spec, shipped=True) for spec in built.specs))
@@ -201,13 +205,20 @@ class _Builder:
         does = "rewrites" if action is Action.REWRITE else ""
         if not does and any(isinstance(said, FlagNote) and _note(said).within for said in flags):
             does = "marks text"
+        revises = rule.then is not None and rule.then.revise is not None
+        if revises and rule.stream != "hold":
+            raise PolicyError(
+                f"rule {rule.id!r} revises, so a stream has to hold the answer for it",
+                where=where,
+                hint="write `stream: hold`",
+            )
         if does and rule.stream == "after":
             raise PolicyError(
                 f"rule {rule.id!r} {does}, which is too late after the text has gone",
                 where=self._policy.at("rules", index, "stream"),
                 hint="write `stream: hold`",
             )
-        if does:
+        if does and not revises:
             for use in uses:
                 if not use.patterned and not getattr(use.detector, "gives_spans", False):
                     raise PolicyError(
@@ -297,54 +308,12 @@ def _check_permit(permit: PlannedRule, rules: list[PlannedRule]) -> None:
             )
 
 
-class _Patterns:
-    """The pattern rows of all rules, compiled together, and the numbers of those of each detector."""
-
-    def __init__(self, rules: Sequence[PlannedRule], max_hold: int) -> None:
-        asked: dict[PatternSpec, str] = {}
-        detectors = {id(use.detector): (use.detector, rule) for rule in rules for use in rule.uses}
-        for detector, rule in detectors.values():
-            if isinstance(detector, PatternDetector):
-                for spec in detector.specs:
-                    asked.setdefault(spec, rule.where)
-        try:
-            self.rows = Rows(tuple(asked), longest=min(LONGEST, max(SHORTEST, max_hold - _MARGIN)))
-        except PatternError as error:
-            label = error.problem.partition(":")[0]
-            where = next((where for spec, where in asked.items() if spec.label == label), "")
-            raise error.at(where) from None
-        numbers = {spec: number for number, spec in enumerate(asked)}
-        self._of = {
-            key: [numbers[spec] for spec in detector.specs] if isinstance(detector, PatternDetector) else []
-            for key, (detector, _) in detectors.items()
-        }
-
-        self._sweeps: dict[tuple[tuple[str, ...], frozenset[int]], Sweep | None] = {}
-
-    def of(self, rules: Iterable[PlannedRule]) -> frozenset[int]:
-        """The rows that rules ask for."""
-        return frozenset(number for rule in rules for use in rule.uses for number in self._of[id(use.detector)])
-
-    def sweep(self, rules: Sequence[PlannedRule], held: frozenset[int] = frozenset()) -> Sweep | None:
-        """What rules look for: one sweep for the same rules. `held`: see `Rows.scanner`."""
-        key = tuple(rule.id for rule in rules), held
-        if key not in self._sweeps:
-            asked: dict[int, list[Asked]] = {}
-            for rule in rules:
-                for use in rule.uses:
-                    for number in self._of[id(use.detector)]:
-                        asked.setdefault(number, []).append(Asked(rule, use.kind))
-            who = tuple(tuple(asked.get(number, ())) for number in range(len(self.rows.specs)))
-            self._sweeps[key] = Sweep(self.rows.scanner(asked, held), who) if asked else None
-        return self._sweeps[key]
-
-
 def _acting(side: Side, rules: Iterable[PlannedRule]) -> list[PlannedRule]:
     """Those that hold a text until they are decided."""
     return [rule for rule in rules if rule.acts and (side == "prompt" or rule.stream not in _WHOLE)]
 
 
-def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan:
+def _side(side: Side, rules: list[PlannedRule], patterns: Patterns) -> SidePlan:
     mine = tuple(rule for rule in rules if side in rule.sides)
     acting = _acting(side, mine)
     # All texts of a side hold what any may be the beginning of: little more, and it takes one automaton, not many.
@@ -360,13 +329,13 @@ def _side(side: Side, rules: list[PlannedRule], patterns: _Patterns) -> SidePlan
             if key not in shared:
                 shared[key] = _look(side, admitted, patterns, held)
             looks[role, kind] = shared[key]
-    return SidePlan(side, mine, looks)
+    return SidePlan(side, mine, looks, any(rule.scope is not None for rule in mine))
 
 
 def _look(
     side: Side,
     rules: tuple[PlannedRule, ...],
-    patterns: _Patterns,
+    patterns: Patterns,
     held: tuple[frozenset[int], frozenset[int]],
 ) -> Look:
     streams = side == "completion"
@@ -378,20 +347,10 @@ def _look(
     return Look(
         rules=rules,
         patterns=patterns.sweep(rules),
-        acting=_ready(patterns.sweep(acting, held[0]), rules[0].where) if streams else patterns.sweep(acting),
-        watching=_ready(patterns.sweep(watching, held[1]), rules[0].where) if streams else patterns.sweep(watching),
+        acting=ready(patterns.sweep(acting, held[0]), rules[0].where) if streams else patterns.sweep(acting),
+        watching=ready(patterns.sweep(watching, held[1]), rules[0].where) if streams else patterns.sweep(watching),
         windowed=windowed,
         whole=whole,
         holds=streams and any(rule.stream == "hold" for rule in rules),
         names=tuple(sorted({use.kind for rule in rules for use in rule.uses})),
     )
-
-
-def _ready(sweep: Sweep | None, where: str) -> Sweep | None:
-    """Rows that are shipped are known to fit, and need not be ready before the first stream; others must be."""
-    if sweep is not None and not all(sweep.scanner.specs[number].shipped for number in sweep.scanner.wanted):
-        try:
-            sweep.scanner.ready()
-        except PatternError as error:
-            raise error.at(where) from None
-    return sweep

@@ -2,7 +2,7 @@
 
 A condition sees, of each detector in its rule's `use:`, ``score`` (double, the highest), ``labels`` (label → double,
 the highest of each; 0.0 for one that was not found) and ``count`` (int); and of the request ``model``, ``user``,
-``tags`` (list of text), ``tenant``, ``stream`` (bool), ``side`` and ``dialect``. Every other name is an error at load.
+``tags`` (list of text), ``tenant``, ``country``, ``language``, ``stream`` (bool), ``side`` and ``dialect``. Every other name is an error at load.
 
 A detector that failed has no values. What reads them is then an error, which CEL absorbs where the rest decides:
 ``true || error`` is true, ``false && error`` is false. An error that is left is a `ConditionFailure`.
@@ -29,6 +29,8 @@ REQUEST = {
     "user": "string",
     "tags": "texts",
     "tenant": "string",
+    "country": "string",
+    "language": "string",
     "stream": "bool",
     "side": "string",
     "dialect": "string",

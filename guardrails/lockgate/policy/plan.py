@@ -11,6 +11,7 @@ from lockgate.detectors.scanner import Scanner
 from lockgate.exchange import Exchange, Kind, Role, Side
 from lockgate.notes import Note
 from lockgate.policy.conditions import Condition
+from lockgate.policy.scope import Scope
 from lockgate.verdict import Action, Reason
 
 OnError = Literal["refuse", "flag", "allow"]
@@ -76,6 +77,10 @@ class PlannedRule:
     layer: int
     stream: StreamClass
     where: str = ""
+    scope: Scope | None = None
+    """The exchanges in which it takes part: those that its principle applies to. None: all."""
+    rounds: int = 0
+    """How often a model may revise what it found, if it may."""
 
     def admits(self, role: Role, kind: Kind) -> bool:
         return role in self.roles and kind in self.kinds
@@ -106,6 +111,10 @@ class PlannedRule:
     def marks(self) -> bool:
         """It puts notes within the text."""
         return bool(self.uses) and any(note.within for _, note in self.flags)
+
+
+def _always(_: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,10 @@ class Look:
     holds: bool
     names: tuple[str, ...]
 
+    def unsampled(self, exchange: Exchange) -> list[str]:
+        """The detectors that leave this exchange alone, because they look at a share of them only."""
+        return [use.kind for _, use in self.whole if not getattr(use.detector, "looks_at", _always)(exchange.id)]
+
     def among(self, active: Container[str]) -> tuple[str, ...]:
         """The detectors of those rules that are in `active`."""
         if all(rule.id in active for rule in self.rules):
@@ -157,8 +170,21 @@ class SidePlan:
     rules: tuple[PlannedRule, ...]
     looks: Mapping[tuple[Role, Kind], Look]
 
+    scoped: bool = False
+    """Some rule does not take part in all exchanges."""
+
     def look(self, role: Role, kind: Kind) -> Look | None:
         return self.looks.get((role, kind))
+
+    def rules_for(self, exchange: Exchange) -> tuple[PlannedRule, ...]:
+        """The rules that take part in an exchange."""
+        if not self.scoped:
+            return self.rules
+        return tuple(rule for rule in self.rules if rule.scope is None or rule.scope.holds(exchange))
+
+    def active_for(self, exchange: Exchange) -> frozenset[str] | None:
+        """Their ids; None for all."""
+        return frozenset(rule.id for rule in self.rules_for(exchange)) if self.scoped else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +209,10 @@ class Plan:
     surfaces: Mapping[str, Unguarded] = field(default_factory=dict)
     """What `unguarded` says of surfaces that it names."""
     canary: str = ""
+    principles: Mapping[str, str] = field(default_factory=dict)
+    """Id → text."""
+    judged: bool = False
+    """A rule asks a judge."""
 
     def ready(self) -> None:
         """Compile what only streams need now, and not at the first of them."""
@@ -219,6 +249,8 @@ def request_facts(exchange: Exchange, side: Side) -> dict[str, object]:
         "user": subject.user,
         "tags": list(subject.tags),
         "tenant": subject.tenant,
+        "country": subject.country,
+        "language": subject.language,
         "stream": exchange.stream,
         "side": side,
         "dialect": exchange.dialect,

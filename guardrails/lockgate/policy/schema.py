@@ -30,6 +30,7 @@ from lockgate.policy.document import Node
 from lockgate.policy.flag_note import LANGUAGE, FlagNote, Said
 from lockgate.policy.model import Model, problem
 from lockgate.policy.nearest import suggest
+from lockgate.policy.scope import Scope
 from lockgate.policy.surfaces import DEFAULT, NAMES
 
 DEFAULT_MESSAGE = "This was stopped by a rule of this service."
@@ -98,6 +99,12 @@ MODES = ("redact", "mask", "remove", "hash", "pseudonym")
 _Mode = Literal["redact", "mask", "remove", "hash", "pseudonym"]
 
 
+class Revise(Model):
+    """A model writes the answer anew, at most so many times."""
+
+    rounds: Annotated[StrictInt, Field(ge=1, le=4)] = 2
+
+
 class _Replacement(Model):
     replace: str
 
@@ -105,6 +112,12 @@ class _Replacement(Model):
 def _refusal(value: Any) -> Any:
     if value is False:
         raise problem("`refuse` is true or a mapping", "leave it out where nothing is refused")
+    return {} if value is True else value
+
+
+def _revision(value: Any) -> Any:
+    if value is False:
+        raise problem("`revise` is true or a mapping", "leave it out where nothing is revised")
     return {} if value is True else value
 
 
@@ -124,7 +137,7 @@ def _rewrite(value: Any) -> Any:
 
 
 class Then(Model):
-    """What a rule does: one of `refuse`, `rewrite`, `record`, and a `flag` beside it or alone. `restore` puts what a
+    """What a rule does: one of `refuse`, `rewrite`, `revise`, `record`, and a `flag` beside it or alone. `restore` puts what a
     rewrite has masked in a prompt back in the answer."""
 
     refuse: Annotated[
@@ -135,12 +148,15 @@ class Then(Model):
         BeforeValidator(_rewrite, json_schema_input_type=_Mode | _Replacement | None),
     ] = None
     restore: StrictBool = False
+    revise: Annotated[
+        Revise | None, BeforeValidator(_revision, json_schema_input_type=Literal[True] | Revise | None)
+    ] = None
     flag: dict[FlagName, Said | FlagNote] = {}  # noqa: RUF012 - pydantic copies it
     record: StrictBool = False
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        chosen = [name for name in ("refuse", "rewrite", "record") if getattr(self, name)]
+        chosen = [name for name in ("refuse", "rewrite", "revise", "record") if getattr(self, name)]
         if len(chosen) > 1:
             raise problem(
                 f"`then` has both `{chosen[0]}` and `{chosen[1]}`", "a rule does one of them; write two rules"
@@ -148,18 +164,18 @@ class Then(Model):
         if self.restore and (self.rewrite is None or self.rewrite.mode not in ("hash", "pseudonym")):
             raise problem("`restore` puts back what a mask stands for", "write rewrite: pseudonym (or hash) beside it")
         if not chosen and not self.flag:
-            raise problem("`then` is empty", "write one of refuse, rewrite, flag, record")
+            raise problem("`then` is empty", "write one of refuse, rewrite, revise, flag, record")
         return self
 
 
 def _then(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    if value in ("refuse", "record"):
+    if value in ("refuse", "revise", "record"):
         return {value: True}
     if value in MODES:
         raise problem(f"`{value}` is a way to rewrite", f"write {{rewrite: {value}}}")
-    raise problem("as one word, `then` is refuse or record", suggest(value, ["refuse", "record"]))
+    raise problem("as one word, `then` is refuse, revise or record", suggest(value, ["refuse", "revise", "record"]))
 
 
 class Where(Model):
@@ -179,11 +195,18 @@ class Stream(Model):
 
 
 class Principle(Model):
-    """Why a rule is there, in plain words. `priority` settles what happens where rules disagree."""
+    """Why a rule is there, in plain words. `priority` settles what happens where rules disagree; `where`, in which
+    exchanges it holds: elsewhere its rules take no part."""
 
     id: Id
     priority: StrictInt = 0
     text: Annotated[str, StringConstraints(min_length=1)]
+    where: Scope = Scope()
+
+    @property
+    def scope(self) -> Scope | None:
+        """Where it holds; None for everywhere."""
+        return self.where if self.where.said else None
 
 
 def _uses(value: Any) -> Any:
@@ -216,7 +239,7 @@ class Rule(Model):
     ] = {}  # noqa: RUF012 - as above
     when: Annotated[str, StringConstraints(min_length=1)] | None = None
     then: Annotated[
-        Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "record"] | Then | None)
+        Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "revise", "record"] | Then | None)
     ] = None
     stream: Literal["hold", "after"] | None = None
     on_error: Literal["refuse", "flag", "allow"] = "refuse"
@@ -241,6 +264,11 @@ class Rule(Model):
             raise problem("`restore` puts back what was taken out of a prompt", "add prompt to `side`, or leave it out")
         if self.then is not None and self.then.rewrite is not None and not self.use:
             raise problem("a rewrite edits what `use` finds, and the rule has no `use`", "name a detector")
+        if self.then is not None and self.then.revise is not None:
+            if self.side != ("completion",):
+                raise problem("`revise` is for answers", "write `side: completion`")
+            if not self.use:
+                raise problem("`revise` mends what `use` finds, and the rule has no `use`", "name a detector")
         return self
 
 
