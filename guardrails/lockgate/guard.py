@@ -205,7 +205,7 @@ class Guard:
     def _streamed(self, passage: Passage, source: Any) -> Generator[Any, Any, Any]:
         """The pieces of a generator or an SDK's stream. What is sent or thrown at a piece reaches the source when it is
         asked for its next; what a generator returns is guarded as an answer of its own."""
-        pieces = Pieces(passage.stream())
+        pieces = Pieces(passage.stream(), passage.exchange if self.plan.logprobs else None)
         step: Callable[[], Any] = partial(next, source)
         try:
             while True:
@@ -238,7 +238,7 @@ class Guard:
             source.close()
 
     async def _async_streamed(self, passage: Passage, source: Any) -> AsyncGenerator[Any, Any]:
-        pieces = Pieces(passage.stream())
+        pieces = Pieces(passage.stream(), passage.exchange if self.plan.logprobs else None)
         step: Callable[[], Awaitable[Any]] = partial(anext, source)
         try:
             while True:

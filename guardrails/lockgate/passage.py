@@ -74,6 +74,7 @@ class Passage:
     async def answer(self, reading: Reading) -> Verdict:
         """Look at a whole answer and decide, each choice for itself; what belongs to none goes with choice 0."""
         self.exchange.completion = reading.segments
+        self.exchange.logprobs = reading.logprobs
         choices: dict[int, list[Segment]] = {0: []}
         for segment in reading.segments:
             choices.setdefault(segment.choice or 0, []).append(segment)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from lockgate.detectors import (
     classifier,
+    confidence,
     delimiters,
     groundedness,
     honesty,
@@ -55,6 +56,7 @@ CATALOG: Mapping[str, Entry] = {
     "classifier": Entry(classifier.ClassifierConfig, classifier.build),
     "groundedness": Entry(groundedness.GroundednessConfig, groundedness.build),
     "honesty": Entry(honesty.HonestyConfig, honesty.build),
+    "confidence": Entry(confidence.ConfidenceConfig, confidence.build, files=True),
     "topic": Entry(topic.TopicConfig, topic.build),
     "leak": Entry(leak.LeakConfig, leak.build),
     "language": Entry(language.LanguageConfig, language.build),

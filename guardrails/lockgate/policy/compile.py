@@ -81,6 +81,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         flag_wait=policy.stream.flag_wait_ms / 1000,
         deadline=policy.deadline_ms / 1000,
         models=_models(rules),
+        logprobs=frozenset(r.id for r in sides["completion"].rules if r.reads_logprobs),
         sources=policy.sources,
         canary=next((r.id for r in rules for use in r.uses if getattr(use.detector, "canary", False)), ""),
     )
