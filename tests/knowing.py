@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fakes import LAST_CHUNK, Peer, Script, chunk, head, json_answer
+from lockgate.wire.token_logprobs import INCLUDE
 from responding import events, message, output_text, response
 from saying import DONE, data
-from lockgate.wire.token_logprobs import INCLUDE
 
 Said = Sequence[tuple[str, float]]
 """An answer: its tokens with their log probabilities."""
@@ -89,9 +89,8 @@ def _responses(choices: Sequence[Said], *, tells: bool, size: int) -> list[bytes
     for event in events(plain("responses", choices, tells=tells), size=10_000):
         said = choices[event.get("content_index", 0)]
         if event["type"] != "response.output_text.delta":
-            if event["type"] == "response.output_text.done":
-                event = {**event, "logprobs": listed(said) if tells else []}
-            out.append(event)
+            done = event["type"] == "response.output_text.done"
+            out.append({**event, "logprobs": listed(said) if tells else []} if done else event)
             continue
         for at in range(0, len(said), size):
             now = said[at : at + size]

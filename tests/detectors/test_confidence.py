@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lockgate.detectors.confidence import LEAST, ConfidenceConfig, build, calibrated, normalised, placed
-from lockgate.detectors.protocol import Detector, Doubt
+from lockgate.detectors.protocol import WHOLE, Detector, Doubt
 from lockgate.exchange import Exchange, Segment, Token
 from lockgate.verdict import Finding
 
@@ -57,7 +58,9 @@ async def test_each_unsure_sentence_is_found_where_it_stands() -> None:
 
 async def test_sentences_are_found_behind_letters_of_several_bytes() -> None:
     text = "Größe: 3 m. 大きい。 Ja, 👩\u200d💻 weiß es. Nein."
-    known = tokens(("Größe: 3 m. ", -0.1), ("大きい。", -0.1), (" Ja, 👩", -4), ("\u200d💻 weiß es.", -4), (" Nein.", -0.1))
+    known = tokens(
+        ("Größe: 3 m. ", -0.1), ("大きい。", -0.1), (" Ja, 👩", -4), ("\u200d💻 weiß es.", -4), (" Nein.", -0.1)
+    )
     (found,) = await look({"below": 0.5, "of": "sentence"}, text, known)
     assert isinstance(found, Finding)
     assert found.span is not None
@@ -130,7 +133,8 @@ def test_its_form() -> None:
     for of in ("answer", "sentence"):
         detector = build(ConfidenceConfig.model_validate({"of": of}))
         assert isinstance(detector, Detector)
-        assert (detector.reach.kind, detector.gives_spans, detector.labels) == ("whole", of == "sentence", {"low"})
+        assert (detector.reach, detector.gives_spans) == (WHOLE, of == "sentence")
+        assert detector.labels == {"low"}
         assert not detector.calibrated
 
 
@@ -139,7 +143,10 @@ def test_its_form() -> None:
     [
         (None, [(0.0, 0.0), (0.3, 0.3), (1.0, 1.0)]),
         (((0.5, 0.6),), [(0.0, 0.6), (0.5, 0.6), (1.0, 0.6)]),
-        (((0.2, 0.1), (0.6, 0.1), (0.8, 0.9)), [(0.1, 0.1), (0.2, 0.1), (0.4, 0.1), (0.6, 0.1), (0.7, 0.5), (1.0, 0.9)]),
+        (
+            ((0.2, 0.1), (0.6, 0.1), (0.8, 0.9)),
+            [(0.1, 0.1), (0.2, 0.1), (0.4, 0.1), (0.6, 0.1), (0.7, 0.5), (1.0, 0.9)],
+        ),
     ],
 )
 def test_a_calibration_is_linear_between_its_points(table: Any, points: list[tuple[float, float]]) -> None:
@@ -155,7 +162,7 @@ def test_a_calibration_never_falls(points: list[tuple[float, float]], asked: lis
     rising = sorted(point[1] for point in points)
     table = tuple(zip(sorted(point[0] for point in points), rising, strict=True))
     said = [calibrated(one, table) for one in sorted(asked)]
-    assert all(a <= b + 1e-12 for a, b in zip(said, said[1:], strict=False))
+    assert all(a <= b + 1e-12 for a, b in pairwise(said))
     assert all(rising[0] <= one <= rising[-1] + 1e-12 for one in said)
 
 
