@@ -36,10 +36,13 @@ def make_app(upstream: str) -> Starlette:
             sessions.append(session)
             yield
 
-    async def chat(request: Request) -> Response:
+    async def passed(request: Request) -> Response:
         headers = {name: request.headers[name] for name in _REQUEST_HEADERS if name in request.headers}
         answer = await sessions[0].post(
-            f"{upstream}/chat/completions", data=await request.body(), headers=headers, allow_redirects=False
+            upstream + request.url.path.removeprefix("/v1"),
+            data=await request.body(),
+            headers=headers,
+            allow_redirects=False,
         )
         kept = {name: answer.headers[name] for name in _ANSWER_HEADERS if name in answer.headers}
         if answer.content_type == "text/event-stream":
@@ -50,7 +53,12 @@ def make_app(upstream: str) -> Starlette:
         return PlainTextResponse("ready")
 
     return Starlette(
-        routes=[Route("/v1/chat/completions", chat, methods=["POST"]), Route("/readyz", readyz)], lifespan=lifespan
+        routes=[
+            Route("/v1/chat/completions", passed, methods=["POST"]),
+            Route("/v1/responses", passed, methods=["POST"]),
+            Route("/readyz", readyz),
+        ],
+        lifespan=lifespan,
     )
 
 

@@ -146,28 +146,32 @@ async def ask(url: str, asker: Callable[[], Asker], connections: int, seconds: f
     return time.perf_counter() - begin
 
 
-def streamed(url: str, headers: Mapping[str, str], count: int, seconds: float) -> Streamed:
-    """`count` streams at once, one after another on each connection, for `seconds`; what is under way is cut then."""
-    return uvloop.run(_streams(url, headers, count, seconds))
+def streamed(url: str, headers: Mapping[str, str], count: int, seconds: float, *, responses: bool = False) -> Streamed:
+    """`count` streams at once, one after another on each connection, for `seconds`; what is under way is cut then. Of
+    chats, or of the Responses API beside it."""
+    if responses:
+        url = url.replace("/chat/completions", "/responses")
+    body = texts.responses_request() if responses else texts.request(stream=True)
+    mark = b'"type":"response.output_text.delta"' if responses else b'"content":"'
+    return uvloop.run(_streams(url, asked(url, headers, body), mark, count, seconds))
 
 
-async def _streams(url: str, headers: Mapping[str, str], count: int, seconds: float) -> Streamed:
-    request = asked(url, headers, texts.request(stream=True))
+async def _streams(url: str, request: bytes, mark: bytes, count: int, seconds: float) -> Streamed:
     seen = Streamed()
     end = time.perf_counter() + seconds
     # Started apart, so that chunks come evenly and not in sixteens.
-    clients = [asyncio.create_task(_client(url, request, seen, end, i * 0.017)) for i in range(count)]
+    clients = [asyncio.create_task(_client(url, request, mark, seen, end, i * 0.017)) for i in range(count)]
     await asyncio.gather(*clients)
     return seen
 
 
-async def _client(url: str, request: bytes, seen: Streamed, end: float, delay: float) -> None:
+async def _client(url: str, request: bytes, mark: bytes, seen: Streamed, end: float, delay: float) -> None:
     await asyncio.sleep(delay)
     target = urlsplit(url)
     reader, writer = await asyncio.open_connection(HOST, target.port)
     try:
         async with asyncio.timeout(max(end - time.perf_counter(), 0)):
-            while await _stream(reader, writer, request, seen):
+            while await _stream(reader, writer, request, mark, seen):
                 pass
             seen.errors += 1
     except TimeoutError:
@@ -178,7 +182,9 @@ async def _client(url: str, request: bytes, seen: Streamed, end: float, delay: f
         writer.transport.abort()
 
 
-async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, seen: Streamed) -> bool:
+async def _stream(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes, mark: bytes, seen: Streamed
+) -> bool:
     """One stream to its end. False if it breaks, or is none."""
     begin = time.perf_counter()
     writer.write(request)
@@ -188,7 +194,7 @@ async def _stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, re
         data = await reader.read(65_536)
         if not data or not (first or tail or data.startswith(b"HTTP/1.1 200")):
             return False
-        found = data.count(b'"content":"')
+        found = data.count(mark)
         if found and not first:
             first = True
             seen.first.append((time.perf_counter() - begin) * 1000)

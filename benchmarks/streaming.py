@@ -2,7 +2,7 @@
 
     python benchmarks/streaming.py [--rounds N] [--seconds S] [--json FILE] [--litellm FILE] [--portkey DIR]
 
-16 streams at once, a chunk every 10 ms, 100 chunks a stream. CPU time is the proxy's, less what it uses when nothing
+Of chats, and of the Responses API. 16 streams at once, a chunk every 10 ms, 100 chunks a stream. CPU time is the proxy's, less what it uses when nothing
 happens; opening the streams is in it. Held text is counted in the engine, without a network: after each token, how many
 characters have come and may not leave yet.
 """
@@ -31,6 +31,7 @@ from lockgate.policy.plan import Plan
 from rig import Goal, Server, median, quantile
 
 STREAMS = 16
+_CHAT_ONLY = frozenset({"litellm", "portkey", "nemo"})  # as they are set up here
 _CHANNEL = "/choices/0/message/content"
 _REST = 3.0  # seconds at most, so that none works on while the next is measured
 _TEXTS = 40  # of 3,000 characters each, for the text held back
@@ -62,16 +63,17 @@ class Held:
     cpu: float
 
 
-def measure(server: Server, seconds: float, idle: float) -> Sample:
+def measure(server: Server, seconds: float, idle: float, *, responses: bool = False) -> Sample:
     before = server.cpu()
-    seen = load.streamed(server.url, server.headers, STREAMS, seconds)
+    seen = load.streamed(server.url, server.headers, STREAMS, seconds, responses=responses)
     used = max(server.cpu() - before - idle * seconds, 0)
     server.rest(_REST)
     cpu = used / seen.chunks * 1e6 if seen.chunks else float("nan")
     return Sample(seen.chunks, cpu, median(seen.first), seen.errors)
 
 
-def run(given: argparse.Namespace, work: Path) -> Samples:
+def run(given: argparse.Namespace, work: Path) -> tuple[Samples, Samples]:
+    """What chats cost, and what the Responses API does through those that know it."""
     model = peers.upstream()
     proxies = peers.compared(given, model, work)
     try:
@@ -79,10 +81,14 @@ def run(given: argparse.Namespace, work: Path) -> Samples:
         for server in running:
             measure(server, min(1.0, given.seconds), 0)
         idle = asyncio.run(at_rest(running, given.seconds))
-        samples: Samples = {server.name: [] for server in running}
+        chats: Samples = {server.name: [] for server in running}
+        responses: Samples = {name: [] for name in chats if name not in _CHAT_ONLY}
         for _, server in peers.interleaved(running, given.rounds):
-            samples[server.name].append(measure(server, given.seconds, idle[server.name]))
-        return samples
+            chats[server.name].append(measure(server, given.seconds, idle[server.name]))
+            if server.name in responses:
+                found = measure(server, given.seconds, idle[server.name], responses=True)
+                responses[server.name].append(found)
+        return chats, responses
     finally:
         for server in [*proxies, model]:
             server.stop()
@@ -157,10 +163,11 @@ def row(samples: Samples, name: str) -> list[float | str]:
     ]
 
 
-def wanted(samples: Samples) -> list[Goal]:
+def wanted(samples: Samples, responses: Samples) -> list[Goal]:
     found = [
-        Goal(f"{name}, CPU µs a chunk", median(s.cpu for s in mine), 110)
-        for name, mine in samples.items()
+        Goal(f"{name}, CPU µs a chunk{of}", median(s.cpu for s in mine), 110)
+        for of, several in (("", samples), (" of a response", responses))
+        for name, mine in several.items()
         if name.startswith("lockgate ")
     ]
     if "lockgate permissive" in samples:
@@ -177,15 +184,18 @@ def main() -> None:
     given = rig.options("what a proxy costs a stream", rounds=5, seconds=5.0)
     rig.take_load_core()
     with tempfile.TemporaryDirectory() as folder:
-        samples = run(given, Path(folder))
+        samples, responses = run(given, Path(folder))
     kept = held_rows(given.policies)
     numbers: dict[str, Any] = {
         "streams": {name: [asdict(sample) for sample in found] for name, found in samples.items()},
+        "responses": {name: [asdict(sample) for sample in found] for name, found in responses.items()},
         "held": {name: asdict(found) for name, found in kept.items()},
     }
     parts = (
         rig.table(HEAD, (row(samples, name) for name in samples)),
-        rig.goals(wanted(samples)),
+        "The same text as a stream of the Responses API:",
+        rig.table(HEAD, (row(responses, name) for name in responses)),
+        rig.goals(wanted(samples, responses)),
         "Characters held back in a stream:",
         rig.table(
             HELD_HEAD, ([name, h.tokens, h.mean, h.p99, h.most, f"{h.none:.0%}", h.cpu] for name, h in kept.items())

@@ -117,6 +117,15 @@ def request(*, stream: bool = False) -> bytes:
     return _compact(body)
 
 
+def responses_request() -> bytes:
+    """The streamed request to the Responses API that says what the streamed chat request says."""
+    chat = json.loads(request(stream=True))
+    system, user = chat["messages"]
+    return _compact(
+        {"model": chat["model"], "instructions": system["content"], "input": user["content"], "stream": True}
+    )
+
+
 def question(content: str) -> bytes:
     """A chat request with one message."""
     return _compact({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": content}]})
@@ -166,6 +175,39 @@ def _event(delta: dict[str, Any], finish: str | None) -> bytes:
         "choices": [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}],
     }
     return b"data: " + _compact(body) + b"\n\n"
+
+
+def responses_events(count: int) -> list[bytes]:
+    """The same text as the events of the Responses API: opening, a delta for each chunk, and the end, in which the text
+    stands thrice."""
+    pieces = tokens(PROSE)
+    said = [pieces[i % len(pieces)] for i in range(count)]
+    place = {"item_id": "msg_68c9f0", "output_index": 0, "content_index": 0}
+    part: dict[str, Any] = {"type": "output_text", "annotations": [], "logprobs": [], "text": ""}
+    item: dict[str, Any] = {"id": "msg_68c9f0", "type": "message", "status": "in_progress", "role": "assistant"}
+    whole = {**part, "text": "".join(said)}
+    done = {**item, "status": "completed", "content": [whole]}
+    begun: dict[str, Any] = {
+        "id": "resp_68c9ef", "object": "response", "created_at": 1760000000, "status": "in_progress", "error": None,
+        "incomplete_details": None, "instructions": None, "model": "gpt-4o-mini", "output": [], "temperature": 0.7,
+        "parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "metadata": {}, "usage": None,
+    }  # fmt: skip
+    used = {"input_tokens": 96, "output_tokens": count, "total_tokens": 96 + count}
+    sent: list[dict[str, Any]] = [
+        {"type": "response.created", "response": begun},
+        {"type": "response.in_progress", "response": begun},
+        {"type": "response.output_item.added", "output_index": 0, "item": {**item, "content": []}},
+        {"type": "response.content_part.added", **place, "part": part},
+        *({"type": "response.output_text.delta", **place, "delta": text, "logprobs": []} for text in said),
+        {"type": "response.output_text.done", **place, "text": whole["text"], "logprobs": []},
+        {"type": "response.content_part.done", **place, "part": whole},
+        {"type": "response.output_item.done", "output_index": 0, "item": done},
+        {"type": "response.completed", "response": {**begun, "status": "completed", "output": [done], "usage": used}},
+    ]
+    return [
+        b"event: %b\ndata: %b\n\n" % (event["type"].encode(), _compact({**event, "sequence_number": number}))
+        for number, event in enumerate(sent)
+    ]
 
 
 def _compact(body: dict[str, Any]) -> bytes:

@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 import uvloop
@@ -23,6 +23,7 @@ import texts
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _STREAM = re.compile(rb'"stream": ?true')
+_RESPONSES = re.compile(rb"POST \S*/responses ")
 _HEAD_END = b"\r\n\r\n"
 
 
@@ -35,21 +36,36 @@ def plain(content: str | None = None) -> bytes:
 
 def pieces(chunks: int) -> list[bytes]:
     """A streamed answer, as what is written at each tick."""
-    events = [b"%x\r\n%b\r\n" % (len(event), event) for event in texts.events(chunks)]
+    return _ticks(texts.events(chunks), before=0, behind=2)
+
+
+def responses_pieces(chunks: int) -> list[bytes]:
+    """The same of the Responses API."""
+    return _ticks(texts.responses_events(chunks), before=4, behind=4)
+
+
+def _ticks(said: list[bytes], *, before: int, behind: int) -> list[bytes]:
+    """Events as they are written: those `before` the first chunk with it, those `behind` the last one at the end."""
+    events = [b"%x\r\n%b\r\n" % (len(event), event) for event in said]
     head = (
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n"
         b"transfer-encoding: chunked\r\nx-request-id: req_5b1f\r\n\r\n"
     )
-    last = events[-2] + events[-1] + b"0\r\n\r\n"
-    return [head + events[0], *events[1:-2], last]
+    last = b"".join(events[-behind:]) + b"0\r\n\r\n"
+    return [head + b"".join(events[: before + 1]), *events[before + 1 : -behind], last]
+
+
+Streams = Mapping[bytes, list[bytes]]
+"""API → a streamed answer, as what is written at each tick."""
 
 
 class Upstream(asyncio.Protocol):
     """One connection. Requests are answered in order; a streamed answer is the last thing asked for in its time."""
 
-    def __init__(self, plain_answer: Callable[[], bytes], stream: list[bytes], interval: float) -> None:
+    def __init__(self, plain_answer: Callable[[], bytes], streams: Streams, interval: float) -> None:
         self._plain = plain_answer
-        self._stream = stream
+        self._streams = streams
+        self._stream = streams[b"chat"]
         self._interval = interval
         self._buffer = b""
         self._timer: asyncio.TimerHandle | None = None
@@ -68,6 +84,7 @@ class Upstream(asyncio.Protocol):
         while (length := self._whole()) > 0:
             request, self._buffer = self._buffer[:length], self._buffer[length:]
             if _STREAM.search(request) is not None:
+                self._stream = self._streams[b"responses" if _RESPONSES.match(request) else b"chat"]
                 self._begin()
             else:
                 self._transport.write(self._plain())
@@ -107,9 +124,9 @@ def answers(varied: int) -> Callable[[], bytes]:
 
 
 async def serve(port: int, chunks: int, interval: float, varied: int) -> None:
-    answer, stream = answers(varied), pieces(chunks)
+    answer, streams = answers(varied), {b"chat": pieces(chunks), b"responses": responses_pieces(chunks)}
     server = await asyncio.get_running_loop().create_server(
-        lambda: Upstream(answer, stream, interval), "127.0.0.1", port, backlog=1024
+        lambda: Upstream(answer, streams, interval), "127.0.0.1", port, backlog=1024
     )
     await server.serve_forever()
 

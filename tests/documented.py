@@ -43,7 +43,8 @@ async def model(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def _responses(request: Any, scope: Any, receive: Any, send: Any) -> None:
-    whole = response(message(output_text(f"You wrote: {request['input']}")))
+    said = request["input"]
+    whole = response(message(output_text(f"You wrote: {said if isinstance(said, str) else said[-1]['content']}")))
     answer: Response = JSONResponse(whole)
     if request.get("stream"):
         answer = StreamingResponse(map(wire, events(whole)), media_type="text/event-stream")

@@ -4,9 +4,9 @@ from typing import Any
 
 from lockgate.editing import Editing
 from lockgate.forms import Form
-from lockgate.gate import Settled
 from lockgate.gate_text import TextGate
 from lockgate.masks import Masker, Masks
+from lockgate.settling import Settled
 from lockgate.wire.declared import Declared
 
 SETTLED = Settled(frozenset(), {}, frozenset())

@@ -55,9 +55,11 @@ ROOMS: dict[str, set[str]] = {
     "act": VALUES | {"masks", "policy.plan"},
     "decide": VALUES | {"act", "policy.conditions", "policy.plan"},
     "tail": READING | {"policy.plan"},
-    "gate": READING | {"act", "decide", "policy.plan", "tail"},
     "joined": READING | {"policy.plan"},
-    "engine": READING | {"decide", "gate", "joined", "policy.plan"},
+    "seam": READING | {"joined", "policy.plan", "tail"},
+    "settling": READING | {"decide", "policy.conditions", "policy.plan"},
+    "gate": READING | {"act", "decide", "policy.plan", "seam", "settling", "tail"},
+    "engine": READING | {"decide", "policy.plan", "seam", "tail"},
     "wire": VALUES | {"act", "forms"},
     # How texts are edited: masks, JSON that stays JSON, and values that are put back.
     "forms": set(),
@@ -69,14 +71,14 @@ ROOMS: dict[str, set[str]] = {
     "markup": set(),
     "refusing": VALUES,
     "placing": VALUES | {"act", "detectors", "editing", "markup", "policy.plan", "refusing"},
-    "gate_notes": VALUES | {"act", "editing", "forms", "gate", "gate_text", "markup", "placing", "policy.plan"},
-    "settling": VALUES | {"decide", "gate", "policy.conditions", "policy.plan"},
+    "gate_notes": VALUES
+    | {"act", "editing", "forms", "gate", "gate_text", "markup", "placing", "policy.plan", "settling"},
     # The one story that both doors tell, and what remembers it.
     "ahead": READING | {"gate", "policy.plan"},
     "channels": VALUES | {"wire"},
     "passage": READING
     | {"act", "ahead", "channels", "decide", "editing", "engine", "gate", "gate_notes", "gate_text", "marks"}
-    | {"masks", "placing", "policy.plan", "settling"}
+    | {"masks", "placing", "policy.plan", "seam", "settling"}
     | {"wire"},
     "audit": VALUES | {"marks"},
     "marks": VALUES,

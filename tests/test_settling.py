@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from lockgate.exchange import Exchange, Subject
-from lockgate.gate import WHOLLY
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
-from lockgate.settling import settled
+from lockgate.settling import WHOLLY, settled
 
 WORDS = {"words": {"words": ["secret"]}}
 STAFF = 'request.tags.exists(t, t == "staff")'

@@ -15,9 +15,9 @@ from lockgate.decide import Results, RuleResult
 from lockgate.detectors.protocol import Detector, Doubt, OverloadError, PatternDetector
 from lockgate.detectors.scanner import Match, ScanError
 from lockgate.exchange import Exchange, Segment, Side
-from lockgate.gate import Due
-from lockgate.joined import crossing, joins
 from lockgate.policy.plan import PlannedRule, SidePlan, Sweep, Use
+from lockgate.seam import pieces
+from lockgate.tail import Due
 from lockgate.verdict import Action, Failure, Finding, Reason
 from lockgate.windows import windows
 
@@ -91,7 +91,7 @@ class Engine:
             for rule, use in (*look.windowed, *look.whole):
                 if active is None or rule.id in active:
                     _queue(slow, rule, use, segment)
-        if side.side == "prompt" and len(segments) > 1:
+        if len(segments) > 1:
             self._join(side, segments, looked, active)
         self.pin(side, segments, looked)
         if not slow:
@@ -134,16 +134,11 @@ class Engine:
 
     def _join(self, side: SidePlan, segments: Sequence[Segment], looked: Looked, active: frozenset[str] | None) -> None:
         """Values that are cut by a border between texts: each piece is a finding in its text."""
-        for join in joins(segments):
-            try:
-                for sweep, match in crossing(side, join):
-                    for segment, (start, end) in join.placed(match.start, match.end):
-                        piece = Match(match.spec, start, end, match.too_wide)
-                        self._swept(sweep, [piece], segment, looked, active)
-            except ScanError:
-                look = side.look(join.last.role, join.last.kind)
-                if look is not None and look.patterns is not None:
-                    self._unswept(look.patterns, join.last, looked, active, "crash")
+        for segment, sweep, piece in pieces(side, segments):
+            if piece is None:
+                self._unswept(sweep, segment, looked, active, "crash")
+            else:
+                self._swept(sweep, [piece], segment, looked, active)
 
     def _unswept(
         self, sweep: Sweep, segment: Segment, looked: Looked, active: frozenset[str] | None, reason: Reason

@@ -14,43 +14,18 @@ What the gate lets through equals what the whole text would have been edited to,
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import Self
 
 from lockgate.act import edit_for, unite
 from lockgate.decide import Results, RuleResult
 from lockgate.detectors.scanner import Match, ScanError
 from lockgate.policy.plan import Asked, Look, PlannedRule, Use
-from lockgate.tail import Place, Tail, Windows
+from lockgate.seam import Seam
+from lockgate.settling import WHOLLY, Settled
+from lockgate.tail import Due, Place, Tail, Windows
 from lockgate.verdict import Action, Edit, Failure, Finding, Reason
 
 _WATCH_BATCH = 1024  # a watching scan waits for this much text, since nothing waits for it
-
-WHOLLY = "*"
-"""Among the labels that a rule is exempt from: a permit has relieved it of all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What the request alone decides: the rules that take part (`active`), the labels from which a permit has relieved
-    a rule (`exempt`), the rules whose condition has no value (`failed`), which matters where they find something, and
-    whether nothing may leave at all: a rule refuses by the request alone (`refusing`), or fails and closes (`closing`).
-    """
-
-    active: frozenset[str]
-    exempt: Mapping[str, frozenset[str]]
-    failed: frozenset[str]
-    refusing: PlannedRule | None = None
-    closing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A window [start, start + len(text)) that the detectors of `asked` have to look at; `before` is read with it."""
-
-    start: int
-    text: str
-    before: str
-    asked: tuple[tuple[PlannedRule, Use], ...]
 
 
 class Gate:
@@ -59,7 +34,7 @@ class Gate:
 
     __slots__ = (
         "_acting", "_active", "_conditionless", "_due", "_ended", "_exempt", "_fixed", "_gone", "_held", "_hold_limit",
-        "_look", "_max_hold", "_only_watched", "_pinned", "_stop", "_watching", "_whole", "_windows", "choice",
+        "_look", "_max_hold", "_only_watched", "_pinned", "_seams", "_stop", "_watching", "_whole", "_windows", "choice",
         "cleared", "edits", "failed_closed", "length", "refused", "results", "where",
     )  # fmt: skip
 
@@ -96,6 +71,7 @@ class Gate:
         self._watching = Tail(look.watching) if look is not None and look.watching is not None else None
         self._windows = Windows() if look is not None and look.windowed else None
         self._due: list[Due] = []
+        self._seams: list[Seam] = []  # with the text before, while a value may go on from there
         self._whole: list[str] | None = [] if look is not None and (look.holds or look.whole) else None
         self._held = bool(pinned) or (look is not None and look.holds)
         self._gone = 0  # edits that lie before all that has yet to leave
@@ -138,15 +114,23 @@ class Gate:
         """The whole text so far; kept only where a rule judges the whole."""
         return "".join(self._whole or ())
 
+    def goes_on(self, lead: str) -> Self:
+        """What comes is shown behind `lead`, in which a value may have begun. Raises ScanError."""
+        self._seams = [Seam(tail.sweep, lead) for tail in (self._acting, self._watching) if tail is not None and lead]
+        return self
+
     def feed(self, text: str) -> None:
         if not text:
             return
         self.length += len(text)
+        for seam in self._seams:
+            seam.feed(text)
         watching = self._watching
         if watching is not None:
             watching.pending += text
         if self._only_watched:
             self.cleared = self.length
+            self._across(self.length)
             if watching is not None and len(watching.pending) >= _WATCH_BATCH:
                 self._sweep(watching)
             return
@@ -179,13 +163,16 @@ class Gate:
         acting = self._acting
         if acting is not None and acting.pending:
             self._sweep(acting, give_up=True)
+        for seam in self._seams:
+            self._sweep(seam, give_up=True)
         if self._windows is not None:
             self._ask(self._windows.give_up())
         self._clear(self.length)
 
     def end_piece(self) -> None:
         """What has come is a text of its own, and what comes next is another one that is counted on."""
-        for tail in (self._acting, self._watching):
+        tails, self._seams = (self._acting, self._watching, *self._seams), []
+        for tail in tails:
             if tail is not None:
                 self._sweep(tail, final=True)
                 tail.forget()
@@ -248,6 +235,8 @@ class Gate:
             if acting.pending:
                 self._sweep(acting)
             clear = acting.base
+        if self._seams:
+            clear = self._across(clear)
         watching = self._watching
         if watching is not None and watching.pending and (self._ended or len(watching.pending) >= _WATCH_BATCH):
             self._sweep(watching)
@@ -256,6 +245,15 @@ class Gate:
         if self._held and self.length > self._hold_limit:
             self._overflow_held()
         self._clear(clear)
+
+    def _across(self, clear: int) -> int:
+        """Look for what goes on from the text before; what may, waits, where something would be done about it."""
+        for seam in self._seams:
+            self._sweep(seam)
+            if not seam.done and self._acting is not None and seam.sweep is self._acting.sweep:
+                clear = 0
+        self._seams = [seam for seam in self._seams if not seam.done]
+        return clear
 
     def _clear(self, clear: int) -> None:
         if self._held:
@@ -316,7 +314,7 @@ class Gate:
             tail.released = self.length
             return
         tail.drop(cut)
-        if len(tail.pending) > (self._max_hold if tail is self._acting else self._hold_limit):
+        if len(tail.pending) > (self._hold_limit if tail is self._watching else self._max_hold):
             # What is still alive here can't be held any longer: it counts as found, under each rule's `on_error`.
             self._overflow(((asked.rule, asked.kind) for row in tail.sweep.asked for asked in row), "too_wide")
             tail.drop(self.length)

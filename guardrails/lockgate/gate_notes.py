@@ -12,12 +12,13 @@ from typing import Any, Self
 
 from lockgate.act import unite
 from lockgate.editing import Editing
-from lockgate.gate import WHOLLY, Gate
+from lockgate.gate import Gate
 from lockgate.gate_text import TextGate
 from lockgate.markup import WAIT, Markup, Wait
 from lockgate.notes import Note
 from lockgate.placing import FOOTNOTE, Kept, Notes, Span, place_of, position
 from lockgate.policy.plan import Look, PlannedRule
+from lockgate.settling import WHOLLY
 from lockgate.verdict import Action, Edit, Finding
 
 

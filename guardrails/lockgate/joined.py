@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lockgate.detectors.scanner import Match
+from lockgate.detectors.scanner import Match, ScanError
 from lockgate.exchange import Kind, Segment
 from lockgate.policy.plan import SidePlan, Sweep
 
@@ -117,6 +117,19 @@ def _cut(parts: list[Part], length: int) -> list[Part]:
     return parts
 
 
+def pieces_of_prompt(side: SidePlan, segments: Sequence[Segment]) -> Iterator[tuple[Segment, Sweep, Match | None]]:
+    """The pieces of what crosses a prompt's borders, each in its text; None for what could not be looked at."""
+    for join in joins(segments):
+        try:
+            for sweep, match in crossing(side, join):
+                for segment, (start, end) in join.placed(match.start, match.end):
+                    yield segment, sweep, Match(match.spec, start, end, match.too_wide)
+        except ScanError:
+            look = side.look(join.last.role, join.last.kind)
+            if look is not None and look.patterns is not None:
+                yield join.last, look.patterns, None
+
+
 def crossing(side: SidePlan, join: Join) -> Iterator[tuple[Sweep, Match]]:
     """What is found across a join's border, in offsets of its text. Raises ScanError."""
     look = side.look(join.last.role, join.last.kind)
@@ -139,6 +152,12 @@ def crossing(side: SidePlan, join: Join) -> Iterator[tuple[Sweep, Match]]:
         said = [one for one in alone if one.spec == match.spec and one.start < match.end and match.start < one.end]
         if all(_CODE.search(join.text, *_rest(match, one)) for one in said):
             yield look.patterns, match
+
+
+def goes_on_behind(text: str, border: int, match: Match, alone: Match) -> bool:
+    """Whether what a match has more than one in it goes on as no word does. Offsets count from the border in `text`."""
+    start, end = _rest(match, alone)
+    return _CODE.search(text, start + border, end + border) is not None
 
 
 _CODE = re.compile(r"[a-z][A-Z]|[A-Za-z][0-9]|[0-9][A-Za-z]")

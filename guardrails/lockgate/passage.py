@@ -28,6 +28,7 @@ from lockgate.marks import Marker, encode, mark_of
 from lockgate.masks import PROCESS, Masker
 from lockgate.placing import Notes
 from lockgate.policy.plan import Plan
+from lockgate.seam import Leads, shown_together
 from lockgate.settling import settled
 from lockgate.verdict import Action, Edit, Verdict
 from lockgate.wire.declared import Declared
@@ -73,8 +74,7 @@ class Passage:
 
     async def answer(self, reading: Reading) -> Verdict:
         """Look at a whole answer and decide, each choice for itself; what belongs to none goes with choice 0."""
-        self.exchange.completion = reading.segments
-        self.exchange.logprobs = reading.logprobs
+        self.exchange.completion, self.exchange.logprobs = reading.segments, reading.logprobs
         choices: dict[int, list[Segment]] = {0: []}
         for segment in reading.segments:
             choices.setdefault(segment.choice or 0, []).append(segment)
@@ -150,14 +150,14 @@ class Stream:
         self._begin = time.perf_counter()
         self.verdicts: dict[int, Verdict] = {}
         self.most_held = 0
-        self._tripped = False
+        self._tripped = self._several = False  # several: a choice speaks in more than one channel
         self._waiting: dict[Gate, None] = {}  # gates that have windows due
         self._turns: dict[Gate, str] = {}
-        self._several = False  # a choice speaks in more than one channel
         # Choice → its gates that hold text, each with how often others of the choice have spoken since it did.
         self._silent: dict[int, dict[Gate, int]] = {}
         self._owed = False  # a gate that was given up has something to settle
         self._ahead = Ahead(passage.exchange)
+        self._leads = Leads()
 
     @property
     def tripped(self) -> bool:
@@ -211,6 +211,7 @@ class Stream:
             self._attend(gate)
         if gate.keeps_text:
             self._ahead.heard(gate, text)
+        self._leads.heard(gate.choice, gate.where, text)
         if gate.unsettled:
             return self._is_due(gate)
         if self._owed:
@@ -349,7 +350,7 @@ class Stream:
 
     def _open(self, choice: int, channel: str, kind: Kind, *, fixed: bool) -> Gate:
         role = role_of(channel)
-        look, editing = self._side.look(role, kind), self._passage.editing
+        look, editing, notes = self._side.look(role, kind), self._passage.editing, self._passage.notes
         form = editing.form(channel, kind, self._names.get(f"{channel.rpartition('/')[0]}/name", ""))
         given: dict[str, Any] = {
             "settled": self._settled,
@@ -359,7 +360,6 @@ class Stream:
             "pinned": frozenset(self._passage.engine.pins),
         }
         mine = self._by_choice.setdefault(choice, [])
-        notes = self._passage.notes
         gate: Gate
         if not fixed and notes.wanted and notes.takes(channel, role, kind):
             gate = NotedGate(look, channel, choice, editing, notes, **given).following(mine)
@@ -367,6 +367,8 @@ class Stream:
             gate = TextGate(look, channel, choice, editing, form, **given)
         else:
             gate = Gate(look, channel, choice, **given)
+        if not fixed and shown_together(channel, kind):
+            gate.goes_on(self._leads.before(choice, channel))
         mine.append(gate)
         self._turns[gate] = turn_of(channel, kind)
         if len(mine) > 1:

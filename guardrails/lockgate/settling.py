@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from lockgate.decide import outranks, standing
 from lockgate.exchange import Exchange
-from lockgate.gate import WHOLLY, Settled
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.plan import PlannedRule, SidePlan, request_facts
+
+WHOLLY = "*"
+"""Among the labels that a rule is exempt from: a permit has relieved it of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What the request alone decides: the rules that take part (`active`), the labels from which a permit has relieved
+    a rule (`exempt`), the rules whose condition has no value (`failed`), which matters where they find something, and
+    whether nothing may leave at all: a rule refuses by the request alone (`refusing`), or fails and closes (`closing`).
+    """
+
+    active: frozenset[str]
+    exempt: Mapping[str, frozenset[str]]
+    failed: frozenset[str]
+    refusing: PlannedRule | None = None
+    closing: bool = False
 
 
 def settled(side: SidePlan, exchange: Exchange) -> Settled:

@@ -3,13 +3,24 @@ clock."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from lockgate.detectors.scanner import Match
 from lockgate.detectors.units import LONGEST
 from lockgate.normalise import last_visible
-from lockgate.policy.plan import Sweep
+from lockgate.policy.plan import PlannedRule, Sweep, Use
 from lockgate.windows import borders
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A window [start, start + len(text)) that the detectors of `asked` have to look at; `before` is read with it."""
+
+    start: int
+    text: str
+    before: str
+    asked: tuple[tuple[PlannedRule, Use], ...]
 
 
 class Place(NamedTuple):

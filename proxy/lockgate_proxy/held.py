@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lockgate.gate import Gate
@@ -10,11 +11,12 @@ from lockgate.passage import Stream
 from lockgate.verdict import Edit, Flag
 from lockgate.wire.document import dump_string, parse
 from lockgate.wire.edit import edit_document
-from lockgate.wire.lens import Delta, Dialect, EventReading, choice_of
+from lockgate.wire.lens import Cite, Delta, Dialect, EventReading, choice_of
 from lockgate.wire.raw import unescaped
-from lockgate.wire.splice import splice
+from lockgate.wire.splice import splice, without_items
 from lockgate_proxy.sse import Event, rebuild
 
+_GONE = b""  # in the place of an array's item: it is taken out
 LEAST = 256
 """Bytes that the shortest event is counted for while it waits: what is kept of it beside its own."""
 
@@ -42,6 +44,36 @@ class Part:
             for pointer in self.drop:
                 values[pointer] = dropped
         return True
+
+
+class Cited(Part):
+    """A citation. `count` is how many of its text were dropped, in the order of the events."""
+
+    __slots__ = ("cite", "count")
+
+    def __init__(self, gate: Gate, cite: Cite, count: list[int]) -> None:
+        super().__init__(gate, "", min(cite.reach, gate.length), cite.item)
+        self.cite = cite
+        self.count = count
+
+    def follow(self, values: dict[str, bytes], edits: list[Edit], dropped: bytes) -> bool:  # noqa: ARG002 - as Part's
+        moved = self.cite.moved(self.gate.edits)
+        if moved is None:
+            self.count[0] += 1
+            if self.cite.item:
+                values[self.cite.item] = _GONE
+            return bool(self.cite.item)
+        values.update({pointer: str(offset).encode() for pointer, offset in moved.items()})
+        if self.count[0] and self.cite.counted:
+            values[self.cite.counted] = str(max(self.cite.number - self.count[0], 0)).encode()
+        return True
+
+
+def cited(stream: Stream, cites: Iterable[Cite]) -> Iterator[Part]:
+    """The parts that an event's citations are, of texts that have begun."""
+    for cite in cites:
+        with suppress(KeyError):
+            yield Cited(stream.gate(cite.channel), cite, [0])
 
 
 class Held:
@@ -102,8 +134,15 @@ class Held:
         for part in self.parts:
             if part.gate.edits and not part.follow(values, edits, dialect.dropped):
                 return b""
+        gone = [pointer for pointer, value in values.items() if value == _GONE]
+        for item in gone:
+            values = {at: value for at, value in values.items() if at != item and not at.startswith(f"{item}/")}
         if values:
             self.replace(values)
+        for array in dict.fromkeys(item.rpartition("/")[0] for item in gone):
+            assert self.event.data is not None
+            data = without_items(self.event.data, array, [item for item in gone if item.rpartition("/")[0] == array])
+            self.event = Event(rebuild(self.event, data), data)
         if edits:
             assert self.event.data is not None
             data = edit_document(self.event.data, parse(self.event.data, lenient=True), edits, dialect.dependants)

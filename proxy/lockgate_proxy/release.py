@@ -20,7 +20,7 @@ from lockgate.passage import Stream
 from lockgate.verdict import Action, Flag, Verdict
 from lockgate.wire.document import parse
 from lockgate.wire.lens import Delta, Dialect, EventReading, choice_of
-from lockgate_proxy.held import Held, Part, Taken, choices_of, unreadable
+from lockgate_proxy.held import Held, Part, Taken, choices_of, cited, unreadable
 from lockgate_proxy.ordinary import Spellings
 from lockgate_proxy.repeats import Repeats
 from lockgate_proxy.sse import DONE, Event, own_event
@@ -217,9 +217,9 @@ class Release:
                 taken.feed(self._stream, delta, ended=document is None)
             elif not self._repeats.feed(delta, taken):
                 self._late(taken, delta)
-        if self._repeats is not None:
-            held.parts.extend(self._repeats.cited(reading.cites))
-        elif len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
+        repeats = self._repeats
+        held.parts.extend(repeats.cited(reading.cites) if repeats else cited(self._stream, reading.cites))
+        if repeats is None and len(reading.deltas) == 1 and len(held.parts) == 1 and document is not None:
             self._spellings.learn(event, reading, held.parts[0].gate)
         return taken
 

@@ -13,7 +13,7 @@ from lockgate.gate import Gate
 from lockgate.passage import Stream
 from lockgate.verdict import Edit
 from lockgate.wire.lens import Cite, Delta
-from lockgate_proxy.held import Part, Taken
+from lockgate_proxy.held import Cited, Part, Taken
 
 
 class _Text:
@@ -54,27 +54,6 @@ class _Again(Part):
         return True
 
 
-class _Cited(Part):
-    """A citation in an event of its own. `count` is how many of its text were dropped, in the order of the events."""
-
-    __slots__ = ("cite", "count")
-
-    def __init__(self, gate: Gate, cite: Cite, count: list[int]) -> None:
-        super().__init__(gate, "", min(cite.reach, gate.length), "")
-        self.cite = cite
-        self.count = count
-
-    def follow(self, values: dict[str, bytes], edits: list[Edit], dropped: bytes) -> bool:  # noqa: ARG002 - as Part's
-        moved = self.cite.moved(self.gate.edits)
-        if moved is None:
-            self.count[0] += 1
-            return False
-        values.update({pointer: str(offset).encode() for pointer, offset in moved.items()})
-        if self.count[0]:
-            values[self.cite.counted] = str(max(self.cite.number - self.count[0], 0)).encode()
-        return True
-
-
 class Repeats:
     """What one stream has said so far."""
 
@@ -112,7 +91,7 @@ class Repeats:
     def cited(self, cites: Iterable[Cite]) -> Sequence[Part]:
         """The parts that an event's citations are."""
         return [
-            _Cited(known[0].gate, cite, self._dropped.setdefault(cite.channel, [0]))
+            Cited(known[0].gate, cite, self._dropped.setdefault(cite.channel, [0]))
             for cite in cites
             if (known := self._texts.get(cite.channel))
         ]

@@ -105,7 +105,9 @@ def test_requests_are_answered(run: Callable[[str], Done]) -> None:
 
 
 def test_streams_arrive(run: Callable[[str], Done]) -> None:
-    for name, found in run("streaming").written["streaming"]["streams"].items():
+    written = run("streaming").written["streaming"]
+    assert "lockgate default" in written["responses"]
+    for name, found in [*written["streams"].items(), *written["responses"].items()]:
         assert [sample["errors"] for sample in found] == [0], name
         assert found[0]["chunks"] > 0, name
 

@@ -103,6 +103,19 @@ async def test_the_stream_equals_the_whole(
     assert [event["annotation_index"] for event in added] == list(range(len(added)))
 
 
+@pytest.mark.parametrize("size", [1, 4, 60])
+async def test_a_value_that_a_border_between_texts_cuts(size: int) -> None:
+    whole = response(message(output_text("a key: sk-abcd"), output_text("1234, you see", [cites(6, 9)])))
+    got, raw, _ = await through(REDACT, events(whole, size))
+    verdict = await Passage(REDACT, Exchange("X", "responses")).answer(read_answer(whole))
+    assert got[-1]["response"] == plainly(REDACT, whole, verdict)
+    [first, second] = got[-1]["response"]["output"][0]["content"]
+    assert (first["text"], second["text"]) == ("a key: sk-abcd", "[KEY], you see")
+    assert second["annotations"] == [cites(7, 10)]
+    assert b"1234, you" not in raw
+    assert all(len(forms) == 1 for forms in texts(got).values())
+
+
 @pytest.mark.parametrize("size", [1, 3, 50])
 async def test_a_refusal_in_mid_stream(size: int) -> None:
     whole = response(message(output_text("the word is plugh, I say")), call("{}"))

@@ -12,9 +12,10 @@ import binascii
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
+from typing import NamedTuple
 from urllib.parse import unquote_plus
 
-from lockgate.detectors.letters import LEAST, deciphered, likely
+from lockgate.detectors.letters import LEAST, deciphered, likely, odd
 from lockgate.normalise import fold
 
 DEPTH = 2
@@ -26,11 +27,11 @@ _LETTERS = 0.7  # of what is natural language, this share is letters and spaces
 _SHORTEST = 8
 
 
-def readings(text: str, depth: int = DEPTH) -> list[str]:
-    """What else `text` says, each once. Empty for nearly every text."""
+def readings(text: str, depth: int = DEPTH, among: Signs | None = None) -> list[str]:
+    """What else `text` says, each once. Empty for nearly every text. `among`: the signs of a text that this is part of."""
     found: dict[str, None] = {}
     plain = text.strip()
-    for said, opened in _said(text):
+    for said, opened in _said(text, among):
         if said in found or said == plain:
             continue
         if natural(said):
@@ -39,6 +40,13 @@ def readings(text: str, depth: int = DEPTH) -> list[str]:
             found |= dict.fromkeys(readings(said, depth - 1))
     found.pop(plain, None)
     return [part for said in found for part in _parts(said)]
+
+
+def signs(text: str) -> Signs:
+    """By which views some part of `text` may say something else: of ordinary prose there are none."""
+    there = frozenset(text)
+    found = [i for i, view in enumerate(_VIEWS) if view.here(there) and (view.anywhere or view.marked.search)(text)]
+    return Signs(frozenset(found), odd(fold(text)))
 
 
 def _parts(text: str) -> list[str]:
@@ -53,13 +61,15 @@ def natural(text: str) -> bool:
     return count >= _LETTERS * len(text) and (" " in text.strip() or not text.isascii())
 
 
-def _said(text: str) -> Iterator[tuple[str, bool]]:
+def _said(text: str, among: Signs | None) -> Iterator[tuple[str, bool]]:
     """What each view says, and whether it was opened, so that something else may be in it."""
-    for views, opened in ((_CODES_AND_PLACES, True), (_SPELLINGS, False)):
-        for marked, view in views:
-            if marked.search(text) is not None and (said := view(text).strip()):
-                yield said, opened
-    yield from ((said, False) for _, said in deciphered(fold(text)))
+    there = frozenset(text) if among is None else frozenset()
+    for i, view in enumerate(_VIEWS):
+        wanted = view.here(there) if among is None else i in among.views
+        if wanted and view.marked.search(text) is not None and (said := view.read(text).strip()):
+            yield said, view.opens
+    if among is None or among.odd:
+        yield from ((said, False) for _, said in deciphered(fold(text)))
 
 
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{11,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
@@ -206,6 +216,7 @@ def _leet(text: str) -> str:
     return said if better >= 2 else ""
 
 
+_BETWEEN = re.compile("[-._*~|/\\\\+^>\\])\u00b7](?=[A-Za-z])")
 _INNER = re.compile(r"(?<=[A-Za-z])(?:[-._*~|/\\+^]|</?[a-z]{1,8}>|\[\]|\(\)|\u00b7)+(?=[A-Za-z])")
 
 
@@ -264,23 +275,65 @@ def _hidden(text: str) -> str:
     return "\n".join(dict.fromkeys(part.strip() for part in said if natural(part.strip())))
 
 
-_Views = tuple[tuple[re.Pattern[str], Callable[[str], str]], ...]
-"""What shows that there may be such a thing, and how it is read."""
-_CODES_AND_PLACES: _Views = (
-    (_RUN, _base64),
-    (_BASE32, _base32),
-    (_HEX, _hex),
-    (_BITS, _bits),
-    (_CODES, _codes),
-    (_TAGS, _tags),
-    (_PERCENT, lambda text: " ".join(map(unquote_plus, _PERCENTED.findall(text)))),
-    (_ENTITY, lambda text: unescape(text) if len(_ENTITY.findall(text)) >= 3 else ""),
-    (_MARKUP, _hidden),
-)
-_SPELLINGS: _Views = (
-    (_SPACED, _spaced),
-    (_LEET, _leet),
-    (_INNER, _rejoined),
-    (_SHORT_WORDS, _unspaced),
-    (_CLOSED, lambda text: _TAG.sub("", text)),
+_DIGITS = frozenset("0123456789")
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_EVERY = frozenset[str]()
+_DIGITS = frozenset("0123456789")
+_CAPITALS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+class View(NamedTuple):
+    """What shows that a text may say something in this form, and how that is read. `anywhere` tells of a long text whether
+    any part of it, wherever it is cut, may be `marked`; without it, `marked` does. `needed`: characters of which one is
+    there then; any, where none is named. `opens`: something else may be in what is read."""
+
+    marked: re.Pattern[str]
+    read: Callable[[str], str]
+    needed: frozenset[str] = frozenset()
+    anywhere: Callable[[str], object] | None = None
+    opens: bool = True
+
+    def here(self, there: frozenset[str]) -> bool:
+        return not self.needed or not there.isdisjoint(self.needed)
+
+
+class Signs(NamedTuple):
+    """Numbers of the views that may read something in a part of a text, and whether a cipher may."""
+
+    views: frozenset[int]
+    odd: bool
+
+
+_ANY_CODES = re.compile(r"(?:(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])\b[ ,;]{1,2}){8,}")
+_ANY_SPACED = re.compile(r"[^\W_](?:[ ._*|/·-]{1,3}[^\W_](?![^\W_])){4,}[ ._*|/·-]{1,3}[^\W_]")
+_ANY_LEET = re.compile(r"[A-Za-z][0134578@$!|][A-Za-z]|[0134578@$!][A-Za-z]{2,}")
+_ANY_SHORT_WORDS = re.compile(r"[A-Za-z]{1,4} (?:[A-Za-z]{1,4} ){6,}[A-Za-z]{1,5}")
+
+
+def _in_pieces(text: str) -> bool:
+    """Whether eight short words side by side, one of them perhaps cut, are few common ones."""
+    for run in _ANY_SHORT_WORDS.findall(text):
+        known = [word.lower() in _COMMON for word in run.split()]
+        if any(sum(known[i : i + 8]) <= 4 for i in range(len(known) - 7)):
+            return True
+    return False
+
+
+_VIEWS = (
+    View(
+        _RUN, _base64, anywhere=lambda text: any(_CODED.search(run.translate(_URL_SAFE)) for run in _RUN.findall(text))
+    ),
+    View(_BASE32, _base32, _DIGITS | _CAPITALS, re.compile("[A-Z2-7]{16}").search),
+    View(_HEX, _hex, _DIGITS),  # readable bytes have one in their first half
+    View(_BITS, _bits, _DIGITS),
+    View(_CODES, _codes, _DIGITS, _ANY_CODES.search),
+    View(_TAGS, _tags, frozenset(map(chr, range(0xE0020, 0xE007F)))),
+    View(_PERCENT, lambda text: " ".join(map(unquote_plus, _PERCENTED.findall(text))), frozenset("%")),
+    View(_ENTITY, lambda text: unescape(text) if len(_ENTITY.findall(text)) >= 3 else "", frozenset("&")),
+    View(_MARKUP, _hidden, frozenset("<]")),
+    View(_SPACED, _spaced, anywhere=_ANY_SPACED.search, opens=False),
+    View(_LEET, _leet, frozenset("0134578@$!|"), _ANY_LEET.search, opens=False),
+    View(_BETWEEN, _rejoined, anywhere=lambda text: len(_INNER.findall(text)) >= 3, opens=False),
+    View(_SHORT_WORDS, _unspaced, anywhere=_in_pieces, opens=False),
+    View(_CLOSED, lambda text: _TAG.sub("", text), frozenset("<"), opens=False),
 )

@@ -12,14 +12,14 @@ import hmac
 import re
 import secrets
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from lockgate.detectors.classifier import units_of, whole_of
-from lockgate.detectors.decoded import readings
+from lockgate.detectors.decoded import Signs, readings, signs
 from lockgate.detectors.letters import rot13
 from lockgate.detectors.protocol import SENTENCE
 from lockgate.exchange import Exchange, Segment
@@ -33,6 +33,7 @@ _SHINGLE = 10  # letters
 _PLACES = 4  # in which a shingle is looked up
 _RUN = 4  # words of a stretch that counts
 _LEAST = 6  # words of a system text that can leak
+_FEW = 120  # shingles that are sought one by one sooner than a text is looked through
 _KEY = secrets.token_bytes(32)
 
 _ALIKE = str.maketrans("0134578@$!|l", "oieastbasiii")
@@ -93,6 +94,8 @@ class SystemText:
     def runs(self, text: str) -> Iterator[Run]:
         """The stretches that `text`, of letters, has in common with this one. Every one of 19 letters is among them."""
         known = self._at
+        if len(known) <= _FEW and not self.is_in((text,)):
+            return
         i = done = 0
         while i + _SHINGLE <= len(text):
             places = known.get(text[i : i + _SHINGLE])
@@ -103,6 +106,13 @@ class SystemText:
             words = bisect_left(self._begins, at + high - low) - bisect_left(self._begins, at)
             yield Run(low, high, words)
             i = done = high
+
+    def is_in(self, texts: Iterable[str]) -> bool:
+        """Whether any of `texts`, of letters, has a stretch in common with this one that `runs` would give."""
+        known = self._at
+        if len(known) <= _FEW:
+            return any(shingle in text for text in texts for shingle in known)
+        return any(text[i : i + _SHINGLE] in known for text in texts for i in range(len(text) - _SHINGLE + 1))
 
     def _widened(self, text: str, i: int, at: int, done: int) -> tuple[int, int, int]:
         """The longest stretch around what stands at text[i:] and said[at:]: its start, its end, and its start here."""
@@ -169,12 +179,20 @@ class LeakDetector:
         system = _system(texts)
         mark = canary(exchange.prompt) if self.canary else None
         word = letters(mark[1]) if mark is not None else ""
+        if not word and system.words < _LEAST:
+            return []
         found: list[Finding] = []
         for segment in answered:
             text, shift = whole_of(segment), len(segment.before or "")
-            for unit in units_of(segment):
+            units = units_of(segment)
+            there: Signs | None = None
+            if len(units) > 1:
+                there = signs(text)
+                if not word and not there.views and not there.odd and not system.is_in(_plainly(text)):
+                    continue
+            for unit in units:
                 span = (unit.own - shift, unit.end - shift)
-                views = list(_views(text[unit.start : unit.end]))
+                views = list(_views(text[unit.start : unit.end], there))
                 if word and any(word in view for view in views):
                     found.append(Finding(KIND, CANARY, 1.0, segment.where, span))
                 score = max(self._score(system, view, exchange) for view in views)
@@ -197,15 +215,18 @@ class LeakDetector:
         return 1.0 if words >= system.words else min(1.0, words / (2 * needed))
 
 
-def _views(text: str) -> Iterator[str]:
-    """The letters of a text as they stand, reversed, in ROT13, and decoded."""
+def _plainly(text: str) -> Iterator[str]:
+    """The letters of a text as they stand, reversed, and in ROT13."""
     plain = seen(text)
-    said = letters(plain)
-    yield said
-    yield said[::-1]
-    yield letters(rot13(plain))
-    yield letters(rot13(plain))[::-1]
-    for other in readings(text):
+    for said in (letters(plain), letters(rot13(plain))):
+        yield said
+        yield said[::-1]
+
+
+def _views(text: str, there: Signs | None) -> Iterator[str]:
+    """The letters of a text as they stand, reversed, in ROT13, and decoded."""
+    yield from _plainly(text)
+    for other in readings(text, among=there):
         decoded = letters(fold(other))
         yield decoded
         yield decoded[::-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 _ROWS = """
@@ -58,6 +59,28 @@ class _Cipher(NamedTuple):
     read: Callable[[str], str]
 
 
+_SHORT = 12
+"""Letters of a word whose likelihood is kept: a text's words are other texts' words."""
+
+
+@lru_cache(maxsize=8192)
+def _likely_short(word: str) -> float:
+    return likely(word)
+
+
+@lru_cache(maxsize=8192)
+def _likely_short_as(cipher: _Cipher, word: str) -> float:
+    return likely(cipher.read(word))
+
+
+def _likely_word(word: str) -> float:
+    return _likely_short(word) if len(word) <= _SHORT else likely(word)
+
+
+def _likely_as(cipher: _Cipher, word: str) -> float:
+    return _likely_short_as(cipher, word) if len(word) <= _SHORT else likely(cipher.read(word))
+
+
 def _shift(by: int) -> Callable[[str], str]:
     small = "".join(chr(97 + (i + by) % 26) for i in range(26))
     table = str.maketrans("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", small + small.upper())
@@ -76,17 +99,22 @@ _SHIFTS = [_Cipher(f"rot{by}", _shift(by)) for by in range(26)]
 rot13 = _SHIFTS[13].read
 
 
+def odd(text: str) -> bool:
+    """Whether `text` has letters enough that read like no English: else nothing in it is deciphered."""
+    return sum(len(word) for word in _WORD.findall(text) if _likely_word(word) < _ODD) >= LEAST // 2
+
+
 def deciphered(text: str) -> Iterator[tuple[str, str]]:
     """Stretches of `text` that read like English in a cipher, and not as they stand: (the cipher's name, what they say).
     ROT13 and the other shifts of the alphabet, Atbash, and letters in reversed order."""
     words = [(found.group(), found.start(), found.end()) for found in _WORD.finditer(text)]
     if sum(end - start for _, start, end in words) < LEAST:
         return
-    plain = [likely(word) for word, _, _ in words]
-    odd = "".join(word for (word, _, _), score in zip(words, plain, strict=True) if score < _ODD)
-    if len(odd) < LEAST // 2:
+    plain = [_likely_word(word) for word, _, _ in words]
+    strange = "".join(word for (word, _, _), score in zip(words, plain, strict=True) if score < _ODD)
+    if len(strange) < LEAST // 2:
         return
-    tried = {13, _likeliest_shift(odd)} - {0}
+    tried = {13, _likeliest_shift(strange)} - {0}
     for cipher in (*(_SHIFTS[by] for by in sorted(tried)), _ATBASH, _REVERSED):
         run = _best_run(words, plain, cipher)
         if run is None:
@@ -110,7 +138,7 @@ def _best_run(words: list[tuple[str, int, int]], plain: list[float], cipher: _Ci
     best = now = 0.0
     first = 0
     found: tuple[int, int] | None = None
-    said = [likely(cipher.read(word)) for word, _, _ in words]
+    said = [_likely_as(cipher, word) for word, _, _ in words]
     for i, ((word, _, _), before, after) in enumerate(zip(words, plain, said, strict=True)):
         if now <= 0:
             now, first = 0.0, i

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from lockgate.errors import WireError
 from lockgate.exchange import Kind, Reading
 from lockgate.verdict import Flag
 from lockgate.wire.chat_fields import ANSWER_KNOWN, ANSWER_SKIPPED, ANSWER_STRINGS, API_WORD, CHUNK_CHOICE_KNOWN
-from lockgate.wire.edit import choices_in
+from lockgate.wire.edit import choices_in, moved_offsets, ranges
 from lockgate.wire.filter_reply import BESIDE, read_beside
-from lockgate.wire.lens import Delta, EventReading, Said, Voice
+from lockgate.wire.lens import Cite, Delta, EventReading, Said, Voice
 from lockgate.wire.logprobs import spell
 from lockgate.wire.pointer import escape
 from lockgate.wire.schema_text import read_odd, read_strings
@@ -110,7 +111,12 @@ def _delta(reading: EventReading, where: str, delta: dict[str, Any], choice: int
             _audio(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         elif key == "annotations" and isinstance(value, list):
             for i, note in enumerate(value):
-                add_whole(reading, f"{where}/{key}/{i}", note, choice, f"{channel}/{key}/{i}", plain=("type",))
+                at = f"{where}/{key}/{i}"
+                add_whole(reading, at, note, choice, f"{channel}/{key}/{i}", plain=("type",))
+                reach = max((end for _, _, end in ranges(at, note)), default=0)
+                if reach:
+                    moved = partial(moved_offsets, at, note)
+                    reading.cites.append(Cite(f"{channel}/content", reach, moved, item=at))
         elif key == "annotations":
             add_other(reading, f"{where}/{key}", value, choice, f"{channel}/{key}")
         else:

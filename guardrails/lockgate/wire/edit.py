@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lockgate.act import apply
@@ -78,16 +78,27 @@ def dependants(document: Any, where: str, edits: Sequence[Edit]) -> dict[str, by
 def moved_note(where: str, note: Any, edits: Sequence[Edit]) -> dict[str, bytes | None]:
     """What becomes of an annotation at `where` that cites a text: its new offsets; None for itself, if what it cites was
     edited."""
-    values: dict[str, bytes | None] = {}
+    moved = moved_offsets(where, note, edits)
+    return {where: None} if moved is None else {at: str(offset).encode() for at, offset in moved.items()}
+
+
+def moved_offsets(where: str, note: Any, edits: Sequence[Edit]) -> dict[str, int] | None:
+    """Pointer → offset, of an annotation at `where`, once `edits` are made. None: what it cites was edited."""
+    moved: dict[str, int] = {}
+    for at, start, end in ranges(where, note):
+        place = cited(start, end, edits)
+        if place is None:
+            return None
+        moved[f"{at}/start_index"], moved[f"{at}/end_index"] = place
+    return moved
+
+
+def ranges(where: str, note: Any) -> Iterator[tuple[str, int, int]]:
+    """The ranges of a text that an annotation cites, each with the pointer below which it stands."""
     for kind, body in note.items() if isinstance(note, dict) else ():
         start, end = (body.get("start_index"), body.get("end_index")) if isinstance(body, dict) else (None, None)
         if type(start) is int and type(end) is int:
-            place = cited(start, end, edits)
-            if place is None:
-                return {where: None}
-            values[f"{where}/{escape(kind)}/start_index"] = str(place[0]).encode()
-            values[f"{where}/{escape(kind)}/end_index"] = str(place[1]).encode()
-    return values
+            yield f"{where}/{escape(kind)}", start, end
 
 
 def choices_in(document: Any) -> list[Any]:

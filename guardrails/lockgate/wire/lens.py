@@ -53,14 +53,16 @@ class Cite:
     """An event's citation, which points into the text of `channel` as far as `reach` (an offset).
 
     `moved` tells its offsets, by pointer into the event, once that text was edited; None: what it cites was edited, and
-    the event goes. `number` is its place among its text's citations, which stands at `counted`.
+    the array's item at `item` goes, or the event where there is none. `number` is its place among its text's citations,
+    which stands at `counted`.
     """
 
     channel: str
     reach: int
     moved: Callable[[Sequence[Edit]], dict[str, int] | None]
-    number: int
-    counted: str
+    number: int = 0
+    counted: str = ""
+    item: str = ""
 
 
 @dataclass(slots=True)
