@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import knowing
 from compiling import plan_of
 from lockgate.errors import WireError
 from lockgate.explain import Recorded, edited, explain
@@ -232,3 +233,15 @@ async def test_what_is_no_exchange(recorded: Recorded, says: str) -> None:
     with pytest.raises(WireError) as caught:
         await explain(plan_of({"use": WORDS}), recorded)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "streamed"])
+async def test_recorded_log_probabilities_are_read(stream: bool) -> None:
+    unsure: knowing.Said = [("It", -0.5), (" was", -1.5), (" Ada", -3.0), (".", -0.1)]
+    plan = plan_of({"id": "unsure", "use": {"confidence": {}}, "then": {"flag": {"u": "?"}}, "stream": "after"})
+    for tells, said in ((True, "u"), (False, None)):
+        whole = json.dumps(knowing.plain("chat", [unsure], tells=tells)).encode()
+        pieces = [event[6:-2] for event in knowing.streamed("chat", [unsure], tells=tells)[:-1]]
+        report = await explain(plan, Recorded(events=pieces) if stream else Recorded(answer=whole))
+        for side in ("answer", "streamed"):
+            assert [flag["name"] for flag in report[side]["flags"]] == ([said] if said else [])

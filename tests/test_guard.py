@@ -14,6 +14,8 @@ import pytest
 from compiling import WORDS, plan_of, policy_of
 from lockgate import Action, Engine, Guard, GuardUnavailable, PolicyError, Refused, Verdict, guard
 from lockgate.engine import Pin
+from lockgate.exchange import Exchange, Reading
+from lockgate.passage import Passage
 from lockgate.policy.plan import Plan
 
 REDACTS = plan_of({"id": "words", "use": WORDS, "then": {"rewrite": "redact"}})
@@ -371,3 +373,28 @@ def test_a_policy_must_be_given() -> None:
         guard(ask)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not NoneType"):
         Guard(None)  # type: ignore[arg-type]
+
+
+def test_documents_are_named_and_read_as_such() -> None:
+    seen: list[Exchange] = []
+
+    class Noting(Passage):
+        async def prompt(self, reading: Reading) -> Verdict:
+            seen.append(self.exchange)
+            return await super().prompt(reading)
+
+    made = Guard(plan_of({"use": WORDS, "then": "record"}), prompt="question", context=["pages", "more"])
+    made._passage = lambda **_: Noting(made.plan, Exchange("01", "text"))  # type: ignore[method-assign]
+
+    def answer(question: str, pages: list[str], tone: str, more: str = "") -> str:
+        return f"{question} {pages} {tone} {more}"
+
+    made(answer)("When?", ["In 1780.", "In 1795."], "kind", more="Then.")
+    assert [(one.where, one.kind, one.text) for one in seen[0].prompt] == [
+        ("/question", "text", "When?"),
+        ("/pages/0", "document", "In 1780."),
+        ("/pages/1", "document", "In 1795."),
+        ("/more", "document", "Then."),
+    ]
+    with pytest.raises(TypeError, match="no argument 'page'"):
+        Guard(made.plan, context="page")(answer)

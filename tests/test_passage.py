@@ -157,3 +157,15 @@ async def test_many_channels_are_not_gone_through_for_each_piece() -> None:
         assert len(stream._silences._silent.get(0, ())) <= 4
     assert [stream.gate(channel).held for channel in channels] == [0] * 36 + [3] * 4
     assert not stream._waiting
+
+
+async def test_what_a_search_brings_in_a_stream_is_known_to_what_judges_the_rest() -> None:
+    exchange = Exchange("01", "responses", stream=True)
+    stream = Passage(
+        plan_of({"id": "w", "side": "completion", "use": {"words": {"words": ["x"]}}, "then": "record"}), exchange
+    ).stream()
+    stream.feed(0, "/output/0/results/0/text", "document", "The mill was built in 1780.", whole=True)
+    stream.feed(0, "/output/1/content/0/text", "text", "In 1780.")
+    assert [(one.where, one.kind, one.text) for one in exchange.completion] == [
+        ("/output/0/results/0/text", "document", "The mill was built in 1780.")
+    ]

@@ -279,6 +279,8 @@ def _fail(verdict: Verdict, failed: list[tuple[PlannedRule, list[Failure]]], cho
             names = ", ".join(sorted({failure.detector for failure in failures}))
             unknown = all(failure.reason == "unverified" for failure in failures)
             said = "A text is in a language that a check does not know" if unknown else "A check could not be made"
+            if unknown and rule.reads_logprobs:
+                said = "The model's log probabilities are not known"
             verdict.flags.append(Flag("unverified", f"{said} ({names}).", rule.id, choice))
         elif all(failure.reason == "unverified" for failure in failures):
             verdict.unverified += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Side = Literal["prompt", "completion"]
 Role = Literal["system", "user", "assistant", "tool", "upstream"]
@@ -35,6 +35,14 @@ class Segment:
     before: str | None = None
 
 
+class Token(NamedTuple):
+    """A token that an answer's upstream tells of: the bytes it spells, and the natural logarithm of its probability, None
+    where none was said."""
+
+    spelled: bytes
+    logprob: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class Subject:
     """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used. `country` (ISO
@@ -53,7 +61,9 @@ class Exchange:
     """One request and its answer.
 
     `given` are texts that the client gave the guard alone, for the answer to rest on; `asked` is what the answer answers,
-    as the upstream got it, kept where a judge is asked. `id` is a ULID; `dialect` names the lens (``chat``, or ``text`` for plain Python values).
+    as the upstream got it, kept where a judge is asked. `logprobs` are the tokens of the answer's own texts, by pointer, none
+    of a text whose upstream told none; None where nobody looked for any. `id` is a ULID; `dialect` names the lens
+    (``chat``, or ``text`` for plain Python values).
     """
 
     id: str
@@ -65,6 +75,7 @@ class Exchange:
     completion: list[Segment] = field(default_factory=list)
     given: tuple[str, ...] = ()
     asked: str = ""
+    logprobs: dict[str, list[Token]] | None = None
 
 
 @dataclass(slots=True)
@@ -73,13 +84,14 @@ class Reading:
 
     `segments` are the texts; `skipped` maps the pointer of each text-bearing place that is not read to the reason;
     `unknown` lists the pointers of what the lens does not know (also in `skipped`, as ``unread: unknown``), `unseen`
-    those that name texts which the upstream keeps (also in `skipped`, as ``unseen: …``).
+    those that name texts which the upstream keeps (also in `skipped`, as ``unseen: …``). `logprobs` as of an `Exchange`.
     """
 
     segments: list[Segment] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    logprobs: dict[str, list[Token]] | None = None
 
     def skip(self, where: str, reason: str) -> None:
         self.skipped[where] = reason

@@ -26,6 +26,7 @@ from lockgate.windows import MAX_WINDOW
 from lockgate.wire.chat import ChatLens
 from lockgate.wire.document import parse
 from lockgate.wire.edit import edit_document, refuse_choices
+from lockgate.wire.token_logprobs import Tokens, answer_tokens, event_tokens
 
 Report = dict[str, Any]
 
@@ -324,16 +325,23 @@ def _choices(document: Any) -> int:
 def _told(recorded: Recorded) -> Told | None:
     if recorded.answer is not None:
         document = parse(recorded.answer, lenient=True)
-        return Told.of_answer(document, ChatLens().read_answer(document))
+        reading = ChatLens().read_answer(document)
+        reading.logprobs = answer_tokens(document)
+        return Told.of_answer(document, reading)
     if recorded.events is None:
         return None
     readings = []
+    tokens: Tokens = {}
     for i, data in enumerate(recorded.events):
         try:
-            readings.append(ChatLens().read_event(parse(data, lenient=True)))
+            document = parse(data, lenient=True)
+            readings.append(ChatLens().read_event(document))
         except WireError as error:
             raise WireError(f"event {i + 1} of the stream: {error.problem}", where=error.where) from None
-    return Told.of_events(readings)
+        event_tokens(document, tokens)
+    told = Told.of_events(readings)
+    told.reading.logprobs = tokens
+    return told
 
 
 def edited(text: str, where: str, edits: Iterable[Mapping[str, Any]]) -> str:

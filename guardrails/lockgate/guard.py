@@ -36,7 +36,7 @@ from lockgate.policy.plan import Plan
 from lockgate.policy.schema import Policy
 from lockgate.verdict import Verdict
 from lockgate.wire.chunks import CHANNEL
-from lockgate.wire.pointer import escape
+from lockgate.wire.pointer import escape, tokens
 from lockgate.wire.values import edit_value, is_text, read_argument, read_value
 
 _log = logging.getLogger("lockgate")
@@ -54,7 +54,8 @@ class Guard:
     """A policy, ready to guard functions and values.
 
     `policy` is a path, the name of a policy that comes with Lockgate, a `Policy`, or a `Plan`. `prompt` names the
-    arguments that are the prompt (all that hold text unless said). `tags` and `model` are shown to conditions as
+    arguments that are the prompt (all that hold text unless said), `context` those that hold documents: what is answered
+    should rest on them. `tags` and `model` are shown to conditions as
     `request.tags` and `request.model`. `on_verdict` is called with every verdict, flags included. `mask_key` is the key of hashes and
     pseudonyms, by default LOCKGATE_MASK_KEY of the environment; without one they last as long as the process.
 
@@ -69,6 +70,7 @@ class Guard:
         policy: PolicyLike,
         *,
         prompt: str | Sequence[str] | None = None,
+        context: str | Sequence[str] = (),
         tags: Sequence[str] = (),
         model: str = "",
         on_verdict: Callable[[Verdict], object] | None = None,
@@ -81,6 +83,7 @@ class Guard:
         warm()
         require_judge(self.plan.judged, hint="call lockgate.run_judge(lockgate.client_judge(client, model=NAME)) first")
         self._prompt = (prompt,) if isinstance(prompt, str) else None if prompt is None else tuple(prompt)
+        self._context = (context,) if isinstance(context, str) else tuple(context)
         self._subject = Subject(model=model, tags=tuple(tags), country=country, language=language)
         self._on_verdict = on_verdict
         self._engine = engine or Engine()
@@ -212,7 +215,7 @@ class Guard:
     def _streamed(self, passage: Passage, source: Any) -> Generator[Any, Any, Any]:
         """The pieces of a generator or an SDK's stream. What is sent or thrown at a piece reaches the source when it is
         asked for its next; what a generator returns is guarded as an answer of its own."""
-        pieces = Pieces(passage.stream())
+        pieces = Pieces(passage.stream(), passage.exchange if self.plan.logprobs else None)
         step: Callable[[], Any] = partial(next, source)
         try:
             while True:
@@ -245,7 +248,7 @@ class Guard:
             source.close()
 
     async def _async_streamed(self, passage: Passage, source: Any) -> AsyncGenerator[Any, Any]:
-        pieces = Pieces(passage.stream())
+        pieces = Pieces(passage.stream(), passage.exchange if self.plan.logprobs else None)
         step: Callable[[], Awaitable[Any]] = partial(anext, source)
         try:
             while True:
@@ -287,10 +290,14 @@ class Guard:
         prompts = list(self._prompts(bound))
         chat = any(key == "messages" for _, _, key in prompts)
         for where, holder, key in prompts:
+            before = len(reading.segments)
             if chat:
                 read_argument(reading, where, str(key), holder[key])
             else:
                 read_value(reading, where, holder[key], "user")
+            if tokens(where)[0] in self._context:
+                for segment in reading.segments[before:]:
+                    segment.kind = "document" if segment.kind == "text" else segment.kind
         return bound, reading
 
     def _prompts(self, bound: inspect.BoundArguments) -> Iterator[tuple[str, Any, Any]]:
@@ -307,11 +314,15 @@ class Guard:
                 holder = holder[name]
                 where, keys = f"/{escape(name)}", list(holder)
             for key in keys:
-                if name not in _OWN and is_text(holder[key]) if self._prompt is None else name in self._prompt:
+                if (
+                    name not in _OWN and is_text(holder[key])
+                    if self._prompt is None
+                    else name in (*self._prompt, *self._context)
+                ):
                     yield f"{where}/{escape(str(key))}", holder, key
 
     def _require_names(self, signature: inspect.Signature, function: Callable[..., Any]) -> None:
-        for name in self._prompt or ():
+        for name in (*(self._prompt or ()), *self._context):
             if name not in signature.parameters:
                 known = ", ".join(signature.parameters)
                 raise TypeError(f"{function.__name__} has no argument {name!r} to guard; it has: {known}")
@@ -341,17 +352,8 @@ class Guard:
             self._on_verdict(verdict)
 
 
-def guard(
-    policy: PolicyLike,
-    *,
-    prompt: str | Sequence[str] | None = None,
-    tags: Sequence[str] = (),
-    model: str = "",
-    on_verdict: Callable[[Verdict], object] | None = None,
-    mask_key: bytes | None = None,
-) -> Guard:
-    """A decorator that guards a function by `policy`. See `Guard` for the arguments."""
-    return Guard(policy, prompt=prompt, tags=tags, model=model, on_verdict=on_verdict, mask_key=mask_key)
+guard = Guard
+"""A decorator that guards a function by a policy."""
 
 
 def warm() -> None:

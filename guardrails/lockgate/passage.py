@@ -80,7 +80,7 @@ class Passage:
 
     async def answer(self, reading: Reading) -> Verdict:
         """Look at a whole answer and decide, each choice for itself; what belongs to none goes with choice 0."""
-        self.exchange.completion = reading.segments
+        self.exchange.completion, self.exchange.logprobs = reading.segments, reading.logprobs
         choices: dict[int, list[Segment]] = {0: []}
         for segment in reading.segments:
             choices.setdefault(segment.choice or 0, []).append(segment)
@@ -178,6 +178,8 @@ class Stream:
         if gate is None:
             gate = self._open(choice, channel, kind, fixed=fixed)
         due = self.more(gate, text)
+        if kind in ("document", "tool_result"):  # what a search has brought: the rest of the answer may rest on it
+            self._passage.exchange.completion.append(Segment(channel, role_of(channel), kind, text, choice))
         if whole:
             gate.end_piece()
             due = self._is_due(gate)

@@ -7,9 +7,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, NamedTuple, Self
 
 from lockgate.errors import GuardUnavailable, Refused
+from lockgate.exchange import Exchange
 from lockgate.passage import Stream
 from lockgate.verdict import Action, Verdict
-from lockgate.wire.chunks import edit_piece, read_piece
+from lockgate.wire.chunks import edit_piece, read_piece, with_tokens
 from lockgate.wire.lens import Delta
 
 
@@ -23,16 +24,19 @@ def raise_for(verdict: Verdict) -> None:
 
 class Pieces:
     """A stream, piece by piece: texts, or the chunks of an SDK. What is neither is an unknown part, judged by the
-    policy's `unknown:`."""
+    policy's `unknown:`. `exchange`: what is to know the log probabilities that chunks tell."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, exchange: Exchange | None = None) -> None:
         self._stream = stream
+        self._exchange = exchange
         self._queue: deque[_Piece] = deque()
         self._choices = {0}
 
     async def add(self, piece: Any) -> list[Any]:
         """Take one piece; give the pieces that may leave. Raises Refused and GuardUnavailable."""
         event = read_piece(piece)
+        if self._exchange is not None:
+            self._exchange.logprobs = with_tokens(self._exchange.logprobs, piece)
         if event.skipped:
             self._stream.skip(event.skipped, event.unknown)
         held = _Piece(piece, [], bool(event.unknown))

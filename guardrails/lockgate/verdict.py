@@ -60,7 +60,7 @@ Reason = Literal[
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A detector or a condition that gave no answer. A value, not an exception: the rule's `on_error` decides; of an
-    `unverified` text, in a language that the detector does not know, its `on_unverified`, which stands here then."""
+    `unverified` text, of which the detector can't say anything, its `on_unverified`, which stands here then."""
 
     detector: str
     reason: Reason

@@ -128,7 +128,7 @@ def figures(
             for i in range(0, draws, step)
         ]
     )
-    values = [_value(exact[i], drawn[:, i]) for i in range(exact.shape[0])]
+    values = [value_of(exact[i], drawn[:, i]) for i in range(exact.shape[0])]
     decided = said is not None
     both = 0 < positives < n
     return Figures(
@@ -143,7 +143,7 @@ def figures(
     )
 
 
-def _value(exact: float, drawn: NDArray[np.float64]) -> Value | None:
+def value_of(exact: float, drawn: NDArray[np.float64]) -> Value | None:
     known = drawn[np.isfinite(drawn)]
     if not math.isfinite(exact) or not len(known):
         return None
@@ -210,7 +210,7 @@ def macro_f1(
         mean_of(draw.poisson(1.0, (min(step, draws - i), len(names))).astype(np.float32)[:, place])
         for i in range(0, draws, step)
     ]
-    return _value(float(mean_of(np.ones((1, len(truth)), np.float32))[0]), np.concatenate(drawn))
+    return value_of(float(mean_of(np.ones((1, len(truth)), np.float32))[0]), np.concatenate(drawn))
 
 
 def _thinned(points: Sequence[Point]) -> list[Point]:

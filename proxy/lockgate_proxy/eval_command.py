@@ -21,11 +21,12 @@ from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
 from lockgate.policy.plan import Plan
 from lockgate.scoring.evaluation import Evaluation, Report
-from lockgate.scoring.rows import Bad, Row, read_rows, reading, writing
+from lockgate.scoring.rows import Bad, Row, read_rows, reading
 from lockgate.scoring.scorer import Scorer
 from lockgate.scoring.stream import judged
 from lockgate.scoring.topics import TopicScorer
 from lockgate_proxy.command import OK, WRONG
+from lockgate_proxy.confidence_command import run_confidence, write_out
 from lockgate_proxy.eval_page import page
 from lockgate_proxy.eval_text import text
 from lockgate_proxy.model_options import model_arguments, scorer_of
@@ -40,11 +41,14 @@ def eval_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calibrate", metavar="fpr=RATE", help="print the thresholds that hold a false positive rate")
     parser.add_argument("--report", type=Path, metavar="OUT.html", help="write tables and plots into one page")
     parser.add_argument("--json", type=Path, metavar="OUT.json", help="write all figures as JSON")
+    parser.add_argument("--confidence", action="store_true", help="judge how sure answers were that are right or wrong")
     parser.add_argument("--topic", metavar="POLICY:RULE", help="judge the topics of this rule, not the model's heads")
     model_arguments(parser)
 
 
 def run_eval(given: argparse.Namespace) -> int:
+    if given.confidence:
+        return run_confidence(given)
     rate = _rate(given.calibrate)
     for path in given.file:
         if not path.is_file():
@@ -58,9 +62,9 @@ def run_eval(given: argparse.Namespace) -> int:
         report = evaluation.report(rate=rate)
     print(text(report))
     if given.json is not None:
-        _write(given.json, json.dumps(as_json(report), indent=1, allow_nan=False) + "\n")
+        write_out(given.json, json.dumps(as_json(report), indent=1, allow_nan=False) + "\n")
     if given.report is not None:
-        _write(given.report, page(report))
+        write_out(given.report, page(report))
     if report.bad:
         print(f"lockgate eval: {report.bad} rows could not be judged, and count for nothing", file=sys.stderr)
     if not report.rows:
@@ -137,11 +141,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6) if math.isfinite(value) else None
     return value
-
-
-def _write(path: Path, said: str) -> None:
-    with writing(path) as out:
-        out.write(said.encode("utf-8", "replace"))
 
 
 @contextmanager

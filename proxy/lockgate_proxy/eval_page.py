@@ -59,10 +59,15 @@ def page(report: Report) -> str:
     parts += [_head(head) for head in report.heads]
     parts += [_cuts(report.heads)] if any(head.cut is not None for head in report.heads) else []
     parts += [_spans(report.spans)] if report.spans else []
+    return whole(f"{report.model}: evaluation", parts)
+
+
+def whole(title: str, parts: Sequence[str]) -> str:
+    """A page of these parts."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
-        f"<title>{escape(report.model)}: evaluation</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(parts)
         + "\n</main>\n</body>\n</html>\n"
     )
@@ -93,8 +98,8 @@ def _overview(report: Report) -> str:
             f"{number(figures.auprc)} {whiskers(figures.auprc)}",
             f"{number(figures.at_rate)} {whiskers(figures.at_rate)}",
         ]
-        rows.append(_row(cells))
-    table = _table(("head", "n", "positive", "F1", "flagged", "AUPRC", "recall at 1 %"), rows)
+        rows.append(row_of(cells))
+    table = table_of(("head", "n", "positive", "F1", "flagged", "AUPRC", "recall at 1 %"), rows)
     mean = ""
     if report.advice is not None:
         mean = f"<p>Mean F1 of the words of advice: {number(report.advice)} ({span(report.advice)}).</p>"
@@ -103,9 +108,11 @@ def _overview(report: Report) -> str:
 
 def _head(head: Head) -> str:
     at = "no threshold" if head.threshold is None else f"threshold {head.threshold:.4f}"
-    rows = [_row(["all" if len(head.sources) < 2 else f"all {len(head.sources)} sources", *_cells(head.total)], "all")]
+    rows = [
+        row_of(["all" if len(head.sources) < 2 else f"all {len(head.sources)} sources", *_cells(head.total)], "all")
+    ]
     if len(head.sources) > 1:
-        rows += [_row([escape(source), *_cells(figures)]) for source, figures in head.sources.items()]
+        rows += [row_of([escape(source), *_cells(figures)]) for source, figures in head.sources.items()]
     plots = ""
     if head.curves is not None:
         figures = head.total
@@ -118,7 +125,7 @@ def _head(head: Head) -> str:
         )
         plots = f'<div class="plots">{"".join(drawn)}</div>'
     name = escape(head.title)
-    table = _table(("source", *_FIGURES), rows)
+    table = table_of(("source", *_FIGURES), rows)
     return f'<section id="{_anchor(head.title)}"><h2>{name}<small>{at}</small></h2>{table}{plots}</section>'
 
 
@@ -143,8 +150,8 @@ def _cuts(heads: Sequence[Head]) -> str:
     for head in heads:
         if (cut := head.cut) is not None:
             cells = [f"{cut.at:.6f}", f"{cut.flagged} of {cut.negatives}", f"{cut.fpr:.4f}", f"{cut.upper:.4f}"]
-            rows.append(_row([escape(head.title), f"{cut.rate:g}", *cells, share(cut.recall)]))
-    table = _table(("head", "rate", "threshold", "flagged", "measured", "at most (95 %)", "recall"), rows)
+            rows.append(row_of([escape(head.title), f"{cut.rate:g}", *cells, share(cut.recall)]))
+    table = table_of(("head", "rate", "threshold", "flagged", "measured", "at most (95 %)", "recall"), rows)
     return f"<section><h2>Thresholds for a rate of false positives</h2>{table}</section>"
 
 
@@ -156,18 +163,18 @@ def _spans(spans: Mapping[str, Mapping[str, Matched]]) -> str:
             shares = (counts.precision, counts.recall, counts.f2)
             name = _WHOLE.get(label, escape(label))
             cells = [name, str(counts.right), str(counts.said), *map(share, shares)]
-            rows.append(_row(cells, "all" if label in _WHOLE else ""))
-        parts.append(_table((escape(source), "in truth", "given", "precision", "recall", "F2"), rows))
+            rows.append(row_of(cells, "all" if label in _WHOLE else ""))
+        parts.append(table_of((escape(source), "in truth", "given", "precision", "recall", "F2"), rows))
     return (
         f"<section><h2>Personal data<small>spans that share half of their union</small></h2>{''.join(parts)}</section>"
     )
 
 
-def _row(cells: Iterable[str], kind: str = "") -> str:
+def row_of(cells: Iterable[str], kind: str = "") -> str:
     return f"<tr{f' class={kind!r}' if kind else ''}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _table(names: Sequence[str], rows: Iterable[str]) -> str:
+def table_of(names: Sequence[str], rows: Iterable[str]) -> str:
     top = "".join(f"<th>{name}</th>" for name in names)
     return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 

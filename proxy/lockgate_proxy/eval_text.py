@@ -15,13 +15,13 @@ _COLUMNS = ("", "n", "pos", "precision", "recall", "F1", "flagged", "AUPRC", "95
 def text(report: Report) -> str:
     parts = [f"{report.model}: {report.rows} rows judged{_left_out(report)}"]
     if report.heads:
-        parts.append(_table(list(_heads(report.heads))))
+        parts.append(table(list(_heads(report.heads))))
     if report.advice is not None:
         parts.append(f"advice: mean F1 of its words {number(report.advice)} ({span(report.advice)})")
     if any(head.cut is not None for head in report.heads):
-        parts.append(_table(list(_cuts(report.heads))))
+        parts.append(table(list(_cuts(report.heads))))
     if report.spans:
-        parts.append(_table(list(_spans(report))))
+        parts.append(table(list(_spans(report))))
     return "\n\n".join(parts)
 
 
@@ -90,7 +90,7 @@ def share(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3f}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
     """The first column to the left, all others to the right."""
     wide = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return "\n".join(

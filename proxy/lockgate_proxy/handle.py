@@ -21,6 +21,7 @@ from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, se
 from lockgate_proxy.asker import country_of, language_of
 from lockgate_proxy.forward import BODILESS
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
+from lockgate_proxy.logprobs import wanted
 from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
 from lockgate_proxy.upstream import UpstreamError
@@ -93,12 +94,13 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         context.count("guardrail_unavailable")
         await visit.refuse(problems.unavailable(verdict, visit.id), verdict)
         return
-    sent, headers = body.raw, request_headers(raw_headers, identity=True)
+    sent, plain, headers = body.raw, body.plain, request_headers(raw_headers, identity=True)
     if verdict.edits or given is not None:
         plain = body.plain if given is None else given.body
-        sent = edit_document(plain, document, verdict.edits, dialect.dependants)
+        sent = plain = edit_document(plain, document, verdict.edits, dialect.dependants)
         headers = without(headers, BODY_DEPENDENT)
-    await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, verdict)
+    visit.logprobs = wanted(context.plan, exchange, dialect, document, context.unable)
+    await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, plain, verdict)
 
 
 def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading, headers: Headers) -> Exchange:
@@ -120,7 +122,7 @@ def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading, header
 
 
 async def _forward(
-    visit: Visit, dialect: Dialect, scope: Scope, headers: Headers, body: bytes, verdict: Verdict
+    visit: Visit, dialect: Dialect, scope: Scope, headers: Headers, body: bytes, plain: bytes, verdict: Verdict
 ) -> None:
     context = visit.context
     assert visit.passage is not None
@@ -130,9 +132,11 @@ async def _forward(
     if visit.seen is not None:
         headers = visit.seen.call(visit, headers, visit.passage.exchange)
     begin = time.perf_counter()
-    answer = await context.upstream.open(
-        scope["method"], path, headers, body if body or scope["method"] == "POST" else None
-    )
+    sent = body if body or scope["method"] == "POST" else None
+    if visit.logprobs is None:
+        answer = await context.upstream.open(scope["method"], path, headers, sent)
+    else:
+        answer = await visit.logprobs.open(context.upstream, scope["method"], path, headers, sent, plain)
     visit.timings["upstream"] = time.perf_counter() - begin
     try:
         kind = value_of(answer.headers, b"content-type").partition(b";")[0].strip().lower()

@@ -29,7 +29,11 @@ async def answer_plain(visit: Visit, dialect: Dialect, answer: Answer, prompt: V
     raw = await answer.read(context.settings.max_answer)
     encoding = value_of(answer.headers, b"content-encoding")
     body = raw if is_identity(encoding) else decode_answer(raw, encoding, context.settings.max_answer)
+    came, tokens = body, None
+    if visit.logprobs is not None:
+        body, tokens = visit.logprobs.answer(body)
     document, reading = _read(dialect, body)
+    reading.logprobs = tokens
     if visit.seen is not None:
         visit.seen.answer(document)
     verdict = await visit.passage.answer(reading)
@@ -58,7 +62,7 @@ async def answer_plain(visit: Visit, dialect: Dialect, answer: Answer, prompt: V
         # What belongs to no choice, and could not be read.
         sent = splice(sent, {where: b"null" for where in reading.unknown if choice_of(where) is None})
     headers = answer_headers(answer.headers, length=False)
-    if sent is body:
+    if sent is came:
         sent = raw
     else:
         headers = without(headers, BODY_DEPENDENT)

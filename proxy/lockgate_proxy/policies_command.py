@@ -36,11 +36,14 @@ def run_check(given: argparse.Namespace) -> int:
             for rule in side.rules:
                 if rule.stream in ("hold", "after"):
                     print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
+                if not all(getattr(use.detector, "calibrated", True) for use in rule.uses):
+                    print(f"      {rule.id}: {_UNCALIBRATED}")
         for conflict in conflicts(plan):
             print(f"      {conflict}")
     return FAILED if failed else OK
 
 
+_UNCALIBRATED = "`confidence` has no calibration: it is the model's own, and no share of right answers"
 _STREAMED = {"hold": "held back whole until its verdict", "after": "judged after it has left"}
 
 

@@ -187,6 +187,7 @@ class _Reader:
         limit = visit.context.settings.max_answer
         self._decoder = None if is_identity(encoding) else StreamDecoder(encoding, limit)
         self._splitter = Splitter()
+        self._logprobs = visit.logprobs
         self._last: Event | None = None
         self._added = 0
         self.between = False  # what comes next is the beginning of an event, as it came
@@ -194,7 +195,7 @@ class _Reader:
     def feed(self, piece: bytes) -> list[Event]:
         events = self._splitter.feed(piece if self._decoder is None else self._decoder.feed(piece))
         self.between = self._decoder is None and self._splitter.between
-        return events
+        return events if self._logprobs is None else [*map(self._logprobs.event, events)]
 
     def end(self) -> list[Event]:
         if self._decoder is not None:
@@ -205,8 +206,12 @@ class _Reader:
             # An event without its blank line: clients may read it, so it is looked at like any other, as if it had one.
             self._added = 1 if rest.endswith(b"\n") else 2
             whole = Splitter()
-            self._last, *_ = [*whole.feed(rest + b"\n" * self._added), *whole.end()]
-            events.append(self._last)
+            last, *_ = [*whole.feed(rest + b"\n" * self._added), *whole.end()]
+            events.append(last)
+        if self._logprobs is not None:
+            events = [*map(self._logprobs.event, events)]
+        if rest:
+            self._last = events[-1]
         return events
 
     def as_it_ended(self, parts: list[bytes]) -> list[bytes]:

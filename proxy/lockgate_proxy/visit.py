@@ -20,6 +20,7 @@ from lockgate.telemetry.spans import Tracing
 from lockgate.verdict import Verdict
 from lockgate_proxy.admit import Send, Server
 from lockgate_proxy.headers import Headers
+from lockgate_proxy.logprobs import Logprobs, Unable
 from lockgate_proxy.observe import Peer, Seen
 from lockgate_proxy.problems import Problem
 from lockgate_proxy.settings import Settings
@@ -51,6 +52,7 @@ class Context:
     counts: dict[str, int] = field(default_factory=dict)
     caller: Caller = field(default_factory=Caller)
     masker: Masker = PROCESS
+    unable: Unable = field(default_factory=Unable)
     on_verdict: Callable[[Verdict], object] | None = None  # told of an exchange's verdicts when it is over
 
     def count(self, name: str, by: int = 1) -> None:
@@ -87,6 +89,7 @@ class Visit:
     marks: dict[str, str] = field(default_factory=dict)
     seen: Seen | None = None
     surface: str = ""  # what nobody reads here, by its name in a policy
+    logprobs: Logprobs | None = None  # where a rule reads them
     server: Server | None = None  # ours, which sends a whole answer at once
 
     def own_headers(self, verdict: Verdict | None) -> Headers:

@@ -19,6 +19,7 @@ LEAST: dict[str, dict[str, Any]] = {
     "delimiters": {},
     "leak": {},
     "size": {"max_characters": 5},
+    "confidence": {},
     "classifier": {"heads": ["injection"]},
     "groundedness": {"above": 0.5},
     "honesty": {"heads": ["sycophancy"], "above": 0.5},

@@ -62,6 +62,7 @@ def test_permissive_looks_with_every_detector_and_acts_with_none(plans: dict[str
             assert rule.on_error == "allow"
         kinds = {use.kind for rule in side.rules for use in rule.uses}
         own = {"patterns", "words", "presidio", "classifier", "groundedness", "honesty", "topic", "language", "judge"}
+        own |= {"confidence"}
         own |= {"leak"} if side.side == "prompt" else set()
         assert kinds == CATALOG.keys() - own, "those need a list of one's own, or an extra, or an answer"
     assert (plan.unknown, plan.unguarded) == ("allow", "allow")

@@ -42,7 +42,7 @@ def _error(compiled: Compile, rules: str) -> PolicyError:
     ("use", "line", "problem", "hint"),
     [
         ("patern: {}", 8, "there is no detector 'patern'", "did you mean `patterns`?"),
-        ("zzz: {}", 8, "there is no detector 'zzz'", "known detectors: classifier, delimiters"),
+        ("zzz: {}", 8, "there is no detector 'zzz'", "known detectors: classifier, confidence, delimiters"),
         ("pii:\n  kind: [US_SSN]", 9, "pii: there is no key `kind` here", "did you mean `kinds`?"),
         ("pii:\n  kinds:\n    - US_SSN\n    - US_SNN", 11, "pii: `kinds` can't be `US_SNN`", "did you mean `US_SSN`?"),
         ("pii: all", 8, "pii: `pii` must be a mapping", ""),

@@ -46,6 +46,17 @@ class TestCheck:
         _, out, _ = run(capsys, "check", write(tmp_path, "held.yaml", held))
         assert "stop: a streamed answer is held back whole until its verdict" in out
 
+    @pytest.mark.parametrize("table", ["", ", calibration: [[0.5, 0.6]]"])
+    def test_a_confidence_that_nobody_measured_is_said(
+        self, table: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        unsure = GOOD.replace("words: {words: [plugh]}", f"confidence: {{below: 0.7{table}}}").replace(
+            "then: refuse", "then: refuse\n    stream: hold"
+        )
+        code, out, _ = run(capsys, "check", write(tmp_path, "unsure.yaml", unsure))
+        assert code == OK
+        assert ("stop: `confidence` has no calibration" in out) is (not table)
+
     @pytest.mark.parametrize(
         ("old", "new", "line", "said"),
         [

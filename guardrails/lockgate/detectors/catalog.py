@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from lockgate.detectors import (
     classifier,
+    confidence,
     delimiters,
     groundedness,
     honesty,
@@ -57,6 +58,7 @@ CATALOG: Mapping[str, Entry] = {
     "groundedness": Entry(groundedness.GroundednessConfig, groundedness.build),
     "honesty": Entry(honesty.HonestyConfig, honesty.build),
     "judge": Entry(judge.JudgeConfig, judge.build),
+    "confidence": Entry(confidence.ConfidenceConfig, confidence.build, files=True),
     "topic": Entry(topic.TopicConfig, topic.build),
     "leak": Entry(leak.LeakConfig, leak.build),
     "language": Entry(language.LanguageConfig, language.build),

@@ -97,7 +97,7 @@ async def judge(
                 start,
                 end,
                 best.labels[LABEL],
-                list(_placed(one, wrong, shift)) or [_whole(answer, start, end)],
+                list(_placed(one, wrong, shift)) or [bare(answer, start, end)],
                 list(_placed(one, list(strange_figures(one.text, known)), shift)),
             )
         )
@@ -151,8 +151,8 @@ def _placed(folded: Folded, spans: Sequence[tuple[int, int]], shift: int) -> Ite
         yield shift + folded.original(last[0]), shift + folded.original_end(last[1])
 
 
-def _whole(answer: str, start: int, end: int) -> tuple[int, int]:
-    """A sentence without what stands around it: a list's mark, a line's end, its full stop."""
+def bare(answer: str, start: int, end: int) -> tuple[int, int]:
+    """Where a sentence stands without what stands around it: a list's mark, a line's end, its full stop."""
     while start < end and answer[start] in _TRIM:
         start += 1
     while end > start and answer[end - 1] in _TRIM + ".!":

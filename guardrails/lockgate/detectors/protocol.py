@@ -96,8 +96,8 @@ class PatternDetector:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Among a detector's findings: it can't say anything of the text at `where`, because it does not know its language.
-    The rule's `on_unverified` decides."""
+    """Among a detector's findings: it can't say anything of the text at `where`, because it does not know its language, or
+    lacks what it judges by. The rule's `on_unverified` decides."""
 
     where: str
     language: str = ""
@@ -117,7 +117,8 @@ class Detector(Protocol):
     rewrite can use them. `detect` may raise: that is a failure of the guard, never a finding. One whose class says
     ``instant = True`` never waits for anything, and is run without a deadline. One whose reach is a sentence gets a text
     cut into sentence windows, unless its class says ``cuts = True``: then it gets whole texts and windows of streams
-    (`Segment.before`), and must say the same of both. One that asks models names them, as ``name@revision``, in `models`.
+    (`Segment.before`), and must say the same of both. One that asks models names them, as ``name@revision``, in `models`. One that reads
+    `Exchange.logprobs` says ``reads_logprobs = True``: the proxy asks the upstream for them then.
     """
 
     kind: str

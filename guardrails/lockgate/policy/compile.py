@@ -77,6 +77,7 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         flag_wait=policy.stream.flag_wait_ms / 1000,
         deadline=policy.deadline_ms / 1000,
         models=_models(rules),
+        logprobs=frozenset(r.id for r in sides["completion"].rules if r.reads_logprobs),
         sources=policy.sources,
         principles={one.id: one.text for one in policy.principles},
         judged=any(rule.rounds or any(getattr(u.detector, "judged", False) for u in rule.uses) for rule in rules),

@@ -98,6 +98,11 @@ class PlannedRule:
         return "flag" if reason == "timeout" and self.notes and self.on_error == "refuse" else self.on_error
 
     @property
+    def reads_logprobs(self) -> bool:
+        """A detector of its own reads token log probabilities."""
+        return any(getattr(use.detector, "reads_logprobs", False) for use in self.uses)
+
+    @property
     def notes(self) -> bool:
         """It only says something, after a streamed answer."""
         return self.stream == "after" and not self.acts
@@ -191,7 +196,7 @@ class SidePlan:
 class Plan:
     """A policy, compiled. `hash` names its merged content; `max_hold` and `hold_limit` are in characters; `deadline`
     in seconds, for all detectors of one side together; `flag_wait` likewise, for what is only said after a stream; `models` as ``name@revision``; `canary` names the rule that wants a
-    canary in the system's text, if there is one."""
+    canary in the system's text, if there is one; `logprobs` those on answers that read token log probabilities."""
 
     policy: str
     hash: str
@@ -213,6 +218,7 @@ class Plan:
     """Id → text."""
     judged: bool = False
     """A rule asks a judge."""
+    logprobs: frozenset[str] = frozenset()
 
     def ready(self) -> None:
         """Compile what only streams need now, and not at the first of them."""

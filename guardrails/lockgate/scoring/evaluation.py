@@ -99,7 +99,7 @@ class Evaluation:
         named = one.row.said.get("source")
         source = named if isinstance(named, str) and named else source
         number = self._sources.setdefault(source, len(self._sources))
-        group = _group(source, one.row.said.get("group"), one.row.id)
+        group = group_of(source, one.row.said.get("group"), one.row.id)
         for label, right in truth.labels.items():
             if label not in one.scores:
                 continue
@@ -171,7 +171,7 @@ def _order(key: tuple[str, bool]) -> tuple[str, bool, bool, str]:
     return family, of_answers, label != family, label
 
 
-def _group(source: str, group: Any, key: str | int) -> int:
+def group_of(source: str, group: Any, key: str | int) -> int:
     """A number for rows that are drawn together: those of one group, or a row by itself."""
     name = f"{source}\0g{group}" if isinstance(group, str | int) else f"{source}\0i{key}"
     return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest(), signed=True)

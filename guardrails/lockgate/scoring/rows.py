@@ -5,16 +5,18 @@ from __future__ import annotations
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, TypeVar, cast
 
 from lockgate.errors import SettingsError
 
 FIELDS = ("text", "prompt", "response", "context")
 """The texts that a row may have."""
+
+T = TypeVar("T")
 
 LONGEST = 8 << 20
 """Bytes of a line, at most."""
@@ -42,8 +44,15 @@ class Bad:
 
 
 def read_rows(file: BinaryIO, name: str, *, longest: int = LONGEST) -> Iterator[Row | Bad]:
-    """One for each line of a file, packed or not. No more than one line is held. Raises SettingsError with the file's
-    `name` where it can't be read on."""
+    """The rows of a file of texts. As `read_lines`."""
+    return read_lines(file, name, row_of, longest=longest)
+
+
+def read_lines(
+    file: BinaryIO, name: str, read: Callable[[int, bytes], T | Bad], *, longest: int = LONGEST
+) -> Iterator[T | Bad]:
+    """What `read` makes of each line of a file, packed or not: of its number and bytes. No more than one line is held.
+    Raises SettingsError with the file's `name` where it can't be read on."""
     number = 0
     try:
         stream = unpacked(file)
@@ -54,12 +63,13 @@ def read_rows(file: BinaryIO, name: str, *, longest: int = LONGEST) -> Iterator[
                     pass
                 yield Bad(number, None, f"the line has more than {longest} bytes")
             else:
-                yield row_of(number, raw.removeprefix(_BOM) if number == 1 else raw)
+                yield read(number, raw.removeprefix(_BOM) if number == 1 else raw)
     except (EOFError, OSError, zlib.error) as error:
         raise _unread(name, error) from None
 
 
-def row_of(number: int, raw: bytes) -> Row | Bad:
+def object_of(number: int, raw: bytes) -> dict[str, Any] | Bad:
+    """A line's object, which has an `id`: a string or an integer."""
     try:
         said = json.loads(raw.decode(), object_pairs_hook=_once, parse_constant=_no_number)
     except UnicodeDecodeError:
@@ -73,6 +83,14 @@ def row_of(number: int, raw: bytes) -> Row | Bad:
     key = said.get("id")
     if isinstance(key, bool) or not isinstance(key, str | int):
         return Bad(number, None, "id: must be a string or an integer" if "id" in said else "id: is missing")
+    return said
+
+
+def row_of(number: int, raw: bytes) -> Row | Bad:
+    said = object_of(number, raw)
+    if isinstance(said, Bad):
+        return said
+    key = said["id"]
     texts = {}
     for name in FIELDS:
         value = said.get(name)

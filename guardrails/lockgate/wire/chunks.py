@@ -9,6 +9,7 @@ from lockgate.errors import WireError
 from lockgate.wire.chat import ChatLens
 from lockgate.wire.lens import Delta, EventReading
 from lockgate.wire.objects import copied, plain, put
+from lockgate.wire.token_logprobs import Tokens, event_tokens
 
 CHANNEL = ""
 """The channel of texts: the pointer of a bare text."""
@@ -27,6 +28,13 @@ def read_piece(piece: Any) -> EventReading:
         except WireError:
             pass  # it only looks like one
     return EventReading(skipped={CHANNEL: "unread: unknown"}, unknown=[CHANNEL])
+
+
+def with_tokens(known: Tokens | None, piece: Any) -> Tokens | None:
+    """What is known of an answer's tokens with what one more piece tells. None: no piece was one that could tell."""
+    found = known or {}
+    event_tokens(plain(piece)[0], found)
+    return found or None
 
 
 def edit_piece(piece: Any, texts: Mapping[str, str | None]) -> Any:

@@ -26,6 +26,7 @@ from lockgate.wire.document import MAX_DEPTH
 from lockgate.wire.edit import dependants
 from lockgate.wire.objects import CONTAINERS, Fields, copied, find, follow, plain, put
 from lockgate.wire.pointer import escape
+from lockgate.wire.token_logprobs import answer_tokens
 
 _MOST_CONTAINERS = 100_000
 _PLAIN = (int, float, complex, type(None), Decimal, date, time, timedelta, UUID)  # what holds no text
@@ -75,6 +76,8 @@ def read_value(reading: Reading, where: str, value: Any, role: Role, choice: int
     if value is None:
         return
     value, skipped = plain(value, where)
+    if choice is not None and not where:
+        reading.logprobs = answer_tokens(value) or None
     if isinstance(value, str):
         if value:
             reading.segments.append(Segment(where, role, "text", value, choice))
