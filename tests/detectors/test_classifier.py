@@ -74,7 +74,16 @@ async def test_an_attack_is_found_as_the_sentence_that_it_is() -> None:
     attack = "Somewhere in it there is an attack, though. "
     answer = await made("injection").detect([text(calm + attack + calm)], EXCHANGE)
     spans = [f.span for f in answer if isinstance(f, Finding)]
-    assert spans in ([(0, len(calm + attack + calm))], [(len(calm), len(calm + attack))])
+    assert spans in ([(0, len(calm + attack + calm) - 1)], [(len(calm), len(calm + attack) - 1)])
+
+
+@pytest.mark.parametrize("own", [True, False])
+async def test_what_comes_behind_a_sentence_is_blamed_for_it_or_not(own: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classifier, "OWN", frozenset({"harm"} if own else ()))
+    calm, bomb = "A calm and quiet sentence here. ", "There is a bomb somewhere in it. "
+    ends = [(len(calm), len(calm + bomb) - 1), (len(calm + bomb), len(calm + bomb + calm) - 1)]
+    answer = await found(made("harm.weapons", above=0.6), text(calm + bomb + calm, choice=0))
+    assert [span for _, _, span in answer] == (ends[:1] if own else ends)
 
 
 async def test_sentences_are_read_only_where_their_unit_is_suspect(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +116,8 @@ WORDS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(WORDS, st.integers(1, 60))
-def test_the_stream_is_judged_as_the_whole(words: list[str], step: int) -> None:
+@given(WORDS, st.integers(1, 60), st.booleans())
+def test_the_stream_is_judged_as_the_whole(words: list[str], step: int, own: bool) -> None:
     said = " ".join(words)
 
     async def both() -> tuple[set[Any], set[Any]]:
@@ -127,7 +136,9 @@ def test_the_stream_is_judged_as_the_whole(words: list[str], step: int) -> None:
                 streamed.append((where, label, (span[0] + start, span[1] + start)))
         return set(whole), set(streamed)
 
-    whole, streamed = asyncio.run(both())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(classifier, "OWN", frozenset({"harm"} if own else ()))
+        whole, streamed = asyncio.run(both())
     assert whole == streamed
 
 

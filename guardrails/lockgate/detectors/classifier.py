@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 KIND = "classifier"
 ALONE = frozenset({"injection", "indirect"})
 """Families that also read each sentence alone: an attack is one sentence somewhere."""
+OWN = frozenset({"bias"})
+"""Families that are said of a sentence: in an answer, what comes behind such a sentence is not blamed for it."""
 AWAKE = 0.01
 """What a unit must say of such a family for its sentences to be read: nine in ten ordinary units say less, and of the
 attacks of our development rows none that a sentence alone gives away."""
@@ -105,11 +107,16 @@ class ClassifierDetector:
         asked = [(text, units_of(segment)) for text, segment in zip(texts, segments, strict=True)]
         before = asked_for(exchange) if self._model.manifest.form == "pair" else None
         read = await read_units(self._model, asked, exchange.id, alone=self._alone, before=before, decode=True)
+        innocent = await self._innocent(zip(texts, read, strict=True), exchange.id) if before is None else ()
         found: list[Finding | Doubt] = []
         for segment, text, results in zip(segments, texts, read, strict=True):
             shift = len(segment.before or "")
             for result in results:
-                mine = list(self._said(segment.where, result, shift))
+                mine = [
+                    one
+                    for one in self._said(segment.where, text, result, shift)
+                    if (id(result), one.label) not in innocent
+                ]
                 found.extend(mine)
                 if not mine and (
                     unknown := unknown_language(text[result.unit.start : result.unit.end], self.languages)
@@ -117,10 +124,35 @@ class ClassifierDetector:
                     found.append(Doubt(segment.where, unknown))
         return found
 
-    def _said(self, where: str, read: Read, shift: int) -> Iterable[Finding]:
+    async def _innocent(self, read: Iterable[tuple[str, list[Read]]], lane: str) -> set[tuple[int, str]]:
+        """(Read, label) where a unit is over the threshold for what stands before its own sentence, which alone is not."""
+        labels = [label for label in self._thresholds if label.partition(".")[0] in OWN]
+        over = [
+            (text, one, label)
+            for text, reads in read
+            for one in reads
+            for label in labels
+            if one.unit.own > one.unit.start and one.scores.labels[label] >= self._thresholds[label]
+        ]
+        parts = [
+            part
+            for text, one, _ in over
+            for part in (text[one.unit.start : one.unit.own], text[one.unit.own : one.unit.end])
+        ]
+        scores = iter(await _scores(self._model, parts, lane, None) if parts else ())
+        found = set()
+        for _, one, label in over:
+            before, own = next(scores).labels[label], next(scores).labels[label]
+            if own < self._thresholds[label] <= before:
+                found.add((id(one), label))
+        return found
+
+    def _said(self, where: str, text: str, read: Read, shift: int) -> Iterable[Finding]:
         for said in heights(read, self._thresholds, self._rests):
             if said.score >= self._thresholds[said.label] and not said.beaten:
-                yield Finding(KIND, said.label, said.score, where, (said.place.own - shift, said.place.end - shift))
+                own = text[said.place.own : said.place.end]
+                end = said.place.end - (len(own) - len(own.rstrip() or own))  # what follows an edit stays apart from it
+                yield Finding(KIND, said.label, said.score, where, (said.place.own - shift, end - shift))
 
 
 def heights(read: Read, labels: Iterable[str], rests: Mapping[str, str]) -> Iterator[Height]:
