@@ -115,6 +115,9 @@ def test_permits(permit: dict[str, Any], target: dict[str, Any], expected: str) 
     if expected == "permitted":
         outcome = next(rule for rule in verdict.rules if rule.rule == "no")
         assert (outcome.by, outcome.principle) == ("yes", permit["principle"])
+    else:
+        lost = next(rule for rule in verdict.rules if rule.outcome == "overruled")
+        assert (lost.rule, lost.by, lost.principle) == ("yes", "no", "p")
     # Whoever is not of the staff is refused.
     assert verdict_of(plan, {"no": found(finding())}).action is Action.REFUSE
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lockgate.act import edit_for, unite
@@ -182,7 +182,20 @@ def _permit(
             still.append((rule, failures))
         else:
             verdict.rules.append(_permitted(rule, by, choice))
+    verdict.rules.extend(_overruled(permits, kept, choice))
     return kept, still
+
+
+def _overruled(permits: Sequence[PlannedRule], kept: Sequence[_Hit], choice: int | None) -> Iterator[RuleOutcome]:
+    """The permits that stand against a rule which outranks them, each with the first such rule."""
+    for permit in permits:
+        for hit in kept:
+            named = hit.rule.id in permit.permit or any(finding.label in permit.permit for finding in hit.findings)
+            if hit.rule is not permit and named and not outranks(permit, hit.rule):
+                yield RuleOutcome(
+                    permit.id, permit.action, "overruled", principle=hit.rule.principle, by=hit.rule.id, choice=choice
+                )
+                break
 
 
 def standing(rules: Iterable[PlannedRule], labels_of: Callable[[PlannedRule], Collection[str]]) -> list[PlannedRule]:

@@ -121,11 +121,12 @@ class Flag:
 
 @dataclass(slots=True)
 class RuleOutcome:
-    """How one rule ended: `applied`, `permitted` (removed by `by`), or `failed`."""
+    """How one rule ended: `applied`, `permitted` (removed by `by`), `overruled` (it permits what `by` acts on, which outranks
+    it), or `failed`."""
 
     rule: str
     action: Action
-    outcome: Literal["applied", "permitted", "failed"]
+    outcome: Literal["applied", "permitted", "overruled", "failed"]
     principle: str = ""
     by: str = ""
     choice: int | None = None
