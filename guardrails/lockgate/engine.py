@@ -78,10 +78,11 @@ class Engine:
         scanned = 0
         for segment in segments:
             look = side.look(segment.role, segment.kind)
-            if look is None:
+            names = () if look is None else look.names if active is None else look.among(active)
+            if look is None or not names:
                 looked.coverage.skipped[segment.where] = NOT_ADMITTED
                 continue
-            looked.coverage.scanned[segment.where] = look.names if active is None else look.among(active)
+            looked.coverage.scanned[segment.where] = names
             if look.patterns is not None:
                 scanned += len(segment.text)
                 if scanned > PIECE:

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lockgate.exchange import Exchange, Subject
+from lockgate.exchange import Exchange, Reading, Segment, Subject
+from lockgate.passage import Passage
 from lockgate.policy.scope import Scope
+from lockgate.verdict import Action
+from saying import plan_of, rule
 
 
 def holds(scope: dict[str, Any], dialect: str = "chat", **subject: Any) -> bool:
@@ -50,3 +53,41 @@ def test_countries_have_codes() -> None:
         Scope.model_validate({"country": "Germany"})
     assert not Scope().said
     assert Scope(country=("DE",)).said
+
+
+HERE = {"id": "here", "text": "…", "priority": 9, "where": {"country": "DE"}}
+WORDS = {"words": {"words": ["bad"]}}
+PLAN = plan_of(
+    rule("out", WORDS, {"rewrite": "redact"}, principle="here"),
+    rule("mild", None, None, principle="here", when="true", permit=["stop"]),
+    rule("stop", {"words": {"words": ["plugh"]}}, "refuse"),
+    principles=[HERE],
+)
+WHERE = "/choices/0/message/content"
+
+
+@pytest.mark.parametrize(
+    ("country", "edited", "refused"), [("DE", True, False), ("FR", False, True), ("", False, True)]
+)
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_elsewhere_its_rules_take_no_part(country: str, edited: bool, refused: bool, streamed: bool) -> None:
+    for said, expected in (("a bad word", edited), ("plugh", refused)):
+        passage = Passage(PLAN, Exchange("01", "chat", Subject(country=country)))
+        if streamed:
+            stream = passage.stream()
+            stream.feed(0, WHERE, "text", said)
+            verdict = await stream.end(0)
+            edits = stream.gate(WHERE).edits
+        else:
+            verdict = await passage.answer(Reading([Segment(WHERE, "assistant", "text", said, 0)]))
+            edits = verdict.edits
+        assert (bool(edits) if said != "plugh" else verdict.action is Action.REFUSE) is expected
+        assert WHERE in verdict.coverage.scanned
+
+
+async def test_a_text_that_no_rule_here_looks_at_is_recorded_as_such() -> None:
+    plan = plan_of(rule("out", WORDS, {"rewrite": "redact"}, principle="here"), principles=[HERE])
+    reading = Reading([Segment(WHERE, "assistant", "text", "a bad word", 0)])
+    verdict = await Passage(plan, Exchange("01", "chat", Subject(country="FR"))).answer(reading)
+    assert verdict.coverage.public()["scanned"] == {}
+    assert verdict.coverage.skipped[WHERE].startswith("unwatched")
