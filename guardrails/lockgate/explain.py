@@ -42,17 +42,25 @@ class Recorded:
 
 
 async def explain(
-    plan: Plan, recorded: Recorded, *, tags: Sequence[str] = (), tenant: str = "", text: bool = False
+    plan: Plan,
+    recorded: Recorded,
+    *,
+    tags: Sequence[str] = (),
+    tenant: str = "",
+    country: str = "",
+    language: str = "",
+    text: bool = False,
 ) -> Report:
-    """The report. `tags` and `tenant` are what the proxy would know of the client. Raises WireError for what is no chat
-    request, answer or event."""
+    """The report. `tags`, `tenant`, `country` and `language` are what the proxy would know of the client. Raises WireError
+    for what is no chat request, answer or event."""
     report: Report = {"policy": _policy(plan), "rules": [_rule(rule) for rule in _rules(plan)]}
-    exchange = Exchange(new_id(), "chat", Subject(tags=tuple(tags), tenant=tenant))
+    subject = Subject("", "", tuple(tags), tenant, country, language)
+    exchange = Exchange(new_id(), "chat", subject)
     goes = True
     if recorded.request is not None:
         document = parse(recorded.request)
         reading = ChatLens().read_request(document)
-        exchange.subject = replace(reading.subject, tags=tuple(tags), tenant=tenant)
+        exchange.subject = replace(subject, model=reading.subject.model, user=reading.subject.user)
         exchange.stream, exchange.choices = reading.stream, reading.choices
         verdict = await Passage(plan, exchange).prompt(reading)
         goes = not _stopped(verdict)
@@ -98,6 +106,7 @@ def _rule(rule: PlannedRule) -> Report:
         "sides": sorted(rule.sides, reverse=True),
         "principle": rule.principle,
         "priority": rule.priority,
+        "only": rule.scope.model_dump(mode="json", exclude_defaults=True) if rule.scope is not None else None,
         "roles": sorted(rule.roles),
         "kinds": sorted(rule.kinds),
         "detectors": list(rule.detectors),

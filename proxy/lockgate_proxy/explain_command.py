@@ -33,6 +33,8 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag of the exchange; repeatable")
     parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the exchange")
+    parser.add_argument("--country", default="", metavar="CODE", help="country of the asker, as DE")
+    parser.add_argument("--language", default="", metavar="CODE", help="language of the asker, as de-AT")
 
 
 def run_explain(given: argparse.Namespace) -> int:
@@ -41,7 +43,8 @@ def run_explain(given: argparse.Namespace) -> int:
     body = _read(given.file)
     recorded = read_recording(name, body)
     try:
-        report = asyncio.run(explain(plan, recorded, tags=given.tag, tenant=given.tenant, text=given.text))
+        known = {name: getattr(given, name) for name in ("tenant", "country", "language")}
+        report = asyncio.run(explain(plan, recorded, tags=given.tag, text=given.text, **known))
     except WireError as error:
         raise placed(error, name, body) from None
     shown, colour = style(sys.stdout, os.environ)

@@ -312,3 +312,16 @@ async def test_detectors_that_are_not_pinned_go_on_looking() -> None:
     pin = {"tone": [{"label": "RUDE", "span": [0, 2]}]}
     expect = {"action": "rewrite", "rules": ["rude", "words"], "completion": "** [WORDS] fool"}
     assert (await run_one(plan, chunks=["no sec", "ret fool"], pin=pin, expect=expect)).problems == ()
+
+
+async def test_a_case_says_where_the_asker_is() -> None:
+    plan = plan_of(
+        {"use": {"words": {"words": ["bad"]}}, "then": {"rewrite": "redact"}, "principle": "here"},
+        principles=[{"id": "here", "text": "…", "where": {"country": "DE", "language": "de"}}],
+    )
+    cases = [
+        {"name": "here", "completion": "bad", "country": "DE", "language": "de-DE", "expect": {"action": "rewrite"}},
+        {"name": "there", "completion": "bad", "country": "FR", "language": "de", "expect": {"action": "allow"}},
+    ]
+    result = await run_suite(plan, Suite.model_validate({"version": 1, "cases": cases}))
+    assert [case.status for case in result.cases] == ["PASS", "PASS"]

@@ -136,7 +136,7 @@ def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
 
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
-    subject = Subject(model=case.model, user=case.user, tags=tuple(case.tags), tenant=case.tenant)
+    subject = Subject(case.model, case.user, tuple(case.tags), case.tenant, case.country, case.language)
     passage = Passage(
         plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)), masker=Masker(_KEY)
     )

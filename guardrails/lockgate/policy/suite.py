@@ -88,6 +88,8 @@ class Case(Model):
     model: str = ""
     user: str = ""
     tenant: str = ""
+    country: str = ""
+    language: str = ""
     pin: dict[
         str,
         Annotated[
