@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ CREATED = 1767225600  # Unix seconds; fixed, so that each run says the same
 FRAY = 997  # bytes of a piece where the network cuts without regard for events and letters
 
 _TOKEN = re.compile(r"\s*\S{1,4}|\s+")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w")
 _JSON = ("content-type", "application/json")
 _EVENTS = ("content-type", "text/event-stream; charset=utf-8")
 
@@ -77,10 +78,11 @@ class Reply:
 
 
 def reply(script: Script, request: dict[str, Any]) -> Reply:
-    """The upstream's reply to `request`, a body that has been read."""
+    """The upstream's reply to `request`, a body that has been read. ``{mail}`` is the address that it was asked about."""
     if script.error is not None:
         status, headers, body = script.error
         return Reply(status, (_JSON, *headers), (body,))
+    script = _filled(script, request)
     if not request.get("stream"):
         return Reply(200, (_JSON,), (_plain(script, request),))
     parts = list(_events(script, request))
@@ -89,6 +91,16 @@ def reply(script: Script, request: dict[str, Any]) -> Reply:
     if script.frayed:
         whole = fray(b"".join(whole))
     return Reply(200, (_EVENTS, ("cache-control", "no-cache")), whole, pause, script.cut)
+
+
+def _filled(script: Script, request: dict[str, Any]) -> Script:
+    if not any("{mail}" in (said.content or "") for said in script.said):
+        return script
+    found = _MAIL.search(json.dumps(request.get("messages"), ensure_ascii=False))
+    mail = found[0] if found is not None else "you"
+    return replace(
+        script, said=tuple(replace(said, content=(said.content or "").replace("{mail}", mail)) for said in script.said)
+    )
 
 
 def tokens(text: str) -> list[str]:

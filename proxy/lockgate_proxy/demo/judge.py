@@ -31,7 +31,8 @@ def _always(story: Story) -> Iterator[str]:
         return
     if story.action("prompt") in {"", "allow", "flag"} and story.received != story.sent:
         yield "no rule edits the prompt, and the upstream received other bytes than were sent"
-    edited = story.action("completion") in {"rewrite", "refuse"} or story.told["flags"]
+    back = story.action("prompt") == "rewrite"  # what was masked may have been put back
+    edited = story.action("completion") in {"rewrite", "refuse"} or story.told["flags"] or back
     if not edited and not story.told["error"] and story.got != story.said:
         yield "no rule touches the answer, and the user got other bytes than the upstream said"
     if _DONE in story.got and _DONE not in story.said and story.action("completion") != "refuse":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lockgate_proxy.demo import samples as of
 from lockgate_proxy.demo.attacks import ATTACKS
 from lockgate_proxy.demo.honest import HONEST_SCENES
+from lockgate_proxy.demo.private import PRIVATE_SCENES
 from lockgate_proxy.demo.scene import SYSTEM, Expect, Scene, ask, stream
 
 UNTOUCHED = (
@@ -315,4 +316,4 @@ FAULTS = (
     ),
 )
 
-SCENES: Sequence[Scene] = (*UNTOUCHED, *PROMPTS, *ATTACKS, *ANSWERS, *HONEST_SCENES, *FAULTS)
+SCENES: Sequence[Scene] = (*UNTOUCHED, *PROMPTS, *PRIVATE_SCENES, *ATTACKS, *ANSWERS, *HONEST_SCENES, *FAULTS)

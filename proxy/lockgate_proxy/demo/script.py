@@ -8,6 +8,7 @@ from lockgate_proxy.demo import samples as of
 from lockgate_proxy.demo.answers import Call, Said, Script
 from lockgate_proxy.demo.article import ARTICLE
 from lockgate_proxy.demo.honest import HONEST_SCRIPTS
+from lockgate_proxy.demo.private import PRIVATE_SCRIPTS
 
 _CUSTOMER = (
     f"Here is what the file has on the customer. Name: Noor Haddad, e-mail {of.EMAIL}, card on file {of.CARD} "
@@ -25,6 +26,7 @@ _RATE_LIMIT = (
 
 SCRIPTS: tuple[Script, ...] = (
     *HONEST_SCRIPTS,
+    *PRIVATE_SCRIPTS,
     # Nothing in them.
     Script("opening hours", (Said("We're open Mon–Sat, 9:00 to 18:30. On holidays the line is staffed until noon."),)),
     Script("kill a python process", (Said("Send SIGTERM with kill PID, and SIGKILL with kill -9 PID if it stays."),)),

@@ -63,7 +63,7 @@ def test_all_scenes_were_played(stories: Stories) -> None:
 
 
 def test_no_secret_of_an_answer_is_in_any_user_s_bytes(stories: Stories) -> None:
-    for story in stories.values():
+    for story in (story for name, story in stories.items() if name != "restored"):  # there it is the user's own
         for secret in (samples.CARD, samples.OTHER_CARD, samples.IBAN, samples.OTHER_IBAN, samples.SSN, samples.EMAIL,
                        samples.STRIPE_KEY, samples.CODE_NAME, samples.HIDDEN_ORDER):  # fmt: skip
             assert secret not in story.got.decode(), story.scene.name
