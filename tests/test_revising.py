@@ -250,6 +250,19 @@ def test_a_stream_is_held_for_it(change: dict[str, Any], problem: str) -> None:
         compile_policy(Policy.model_validate({"version": 1, "name": "t", "rules": [given]}))
 
 
+async def test_what_was_flagged_elsewhere_stays_flagged() -> None:
+    thinks = rule(
+        "thinks", {"words": {"words": ["hmm"]}}, {"flag": {"thought": "It thinks."}}, where={"kind": "reasoning"}
+    )
+    stream = Passage(plan(thinks), exchange()).stream()
+    with judged_by(says(GOOD)):
+        stream.feed(0, "/choices/0/message/reasoning_content", "reasoning", "hmm, well")
+        stream.feed(0, WHERE, "text", BAD)
+        verdict = await stream.end(0)
+    assert [(flag.name, flag.rule) for flag in verdict.flags] == [("thought", "thinks")]
+    assert verdict.revised == (WHERE,)
+
+
 async def test_several_choices_are_revised_each_for_itself() -> None:
     segments = [Segment(f"/choices/{i}/message/content", "assistant", "text", (BAD, GOOD)[i], i) for i in (0, 1)]
     passage = Passage(plan(), exchange())

@@ -155,6 +155,10 @@ class Revising:
         verdict = _told(now, first, begin)
         verdict.action = max(Action.REWRITE, now.action)
         verdict.edits = edits
+        # Of a stream, only what was held is looked at again: what was said of other texts still holds.
+        places, known = {segment.where for segment in new}, {(flag.name, flag.rule) for flag in now.flags}
+        others = (f for f in first.flags if f.findings and all(one.where not in places for one in f.findings))
+        verdict.flags = [*(f for f in others if (f.name, f.rule) not in known), *now.flags]
         verdict.revised = tuple(changed)
         return verdict
 
