@@ -32,18 +32,20 @@ def run_check(given: argparse.Namespace) -> int:
             continue
         rules = dict.fromkeys(rule.id for side in (plan.prompt, plan.completion) for rule in side.rules)
         print(f"ok    {path}  {plan.policy} {plan.hash}, {len(rules)} rules")
-        for side in (plan.completion,):
-            for rule in side.rules:
-                if rule.stream in ("hold", "after"):
-                    print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
-                if not all(getattr(use.detector, "calibrated", True) for use in rule.uses):
-                    print(f"      {rule.id}: {_UNCALIBRATED}")
+        for rule in plan.completion.rules:
+            if rule.stream in ("hold", "after"):
+                print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
+            if not all(getattr(use.detector, "calibrated", True) for use in rule.uses):
+                print(f"      {rule.id}: {_UNCALIBRATED}")
+        if plan.judged:
+            print(f"      asks a judge, who has {plan.deadline:g} s (deadline_ms){_SHORT if plan.deadline < 5 else ''}")
         for conflict in conflicts(plan):
             print(f"      {conflict}")
     return FAILED if failed else OK
 
 
 _UNCALIBRATED = "`confidence` has no calibration: it is the model's own, and no share of right answers"
+_SHORT = ": few models answer in that time"
 _STREAMED = {"hold": "held back whole until its verdict", "after": "judged after it has left"}
 
 

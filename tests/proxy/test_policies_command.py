@@ -57,6 +57,16 @@ class TestCheck:
         assert code == OK
         assert ("stop: `confidence` has no calibration" in out) is (not table)
 
+    @pytest.mark.parametrize(("deadline", "short"), [(1000, True), (30000, False)])
+    def test_how_long_a_judge_has_is_said(
+        self, deadline: int, short: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        mends = GOOD.replace("then: refuse", "then: revise\n    stream: hold") + f"deadline_ms: {deadline}\n"
+        code, out, _ = run(capsys, "check", write(tmp_path, "mends.yaml", mends.replace("prompt", "completion")))
+        assert code == OK
+        assert f"asks a judge, who has {deadline // 1000} s" in out
+        assert ("few models answer" in out) is short
+
     @pytest.mark.parametrize(
         ("old", "new", "line", "said"),
         [
