@@ -129,7 +129,7 @@ def as_json(report: Report) -> dict[str, Any]:
     for source, labels in report.spans.items():
         for label, counts in labels.items():
             shares = {"precision": counts.precision, "recall": counts.recall, "f2": counts.f2}
-            said["spans"][source][label] |= shares
+            said["spans"][source][label] |= {**shares, "character_f1": counts.character_f1}
     return {name: _plain(value) for name, value in said.items()}
 
 

@@ -160,14 +160,14 @@ def _spans(spans: Mapping[str, Mapping[str, Matched]]) -> str:
     for source, labels in spans.items():
         rows = []
         for label, counts in labels.items():
-            shares = (counts.precision, counts.recall, counts.f2)
+            shares = (counts.precision, counts.recall, counts.f2, counts.character_f1)
             name = _WHOLE.get(label, escape(label))
             cells = [name, str(counts.right), str(counts.said), *map(share, shares)]
             rows.append(row_of(cells, "all" if label in _WHOLE else ""))
-        parts.append(table_of((escape(source), "in truth", "given", "precision", "recall", "F2"), rows))
-    return (
-        f"<section><h2>Personal data<small>spans that share half of their union</small></h2>{''.join(parts)}</section>"
-    )
+        parts.append(
+            table_of((escape(source), "in truth", "given", "precision", "recall", "F2", "characters F1"), rows)
+        )
+    return f"<section><h2>Spans<small>spans that share half of their union</small></h2>{''.join(parts)}</section>"
 
 
 def row_of(cells: Iterable[str], kind: str = "") -> str:

@@ -70,11 +70,11 @@ def _cuts(heads: Sequence[Head]) -> Iterator[Sequence[str]]:
 
 
 def _spans(report: Report) -> Iterator[Sequence[str]]:
-    yield ("spans", "in truth", "given", "precision", "recall", "F2")
+    yield ("spans", "in truth", "given", "precision", "recall", "F2", "characters F1")
     for source, labels in report.spans.items():
-        yield (source, "", "", "", "", "")
+        yield (source, "", "", "", "", "", "")
         for label, counts in labels.items():
-            shares = (share(counts.precision), share(counts.recall), share(counts.f2))
+            shares = map(share, (counts.precision, counts.recall, counts.f2, counts.character_f1))
             yield (f"  {label}", str(counts.right), str(counts.said), *shares)
 
 

@@ -17,7 +17,7 @@ HEAD = Head(
 
 
 def test_tables() -> None:
-    spans = {"names": {"any": Matched(4, 2, 2, 2), "PERSON": Matched(4, 0, 0, 0)}}
+    spans = {"names": {"any": Matched(4, 2, 2, 2, characters=8, given=4, shared=4), "PERSON": Matched(4, 0, 0, 0)}}
     said = text(Report("tiny@1", 20, 3, 0, 0, [HEAD], HALF, spans))
     assert said == (
         "tiny@1: 20 rows judged; 3 not labelled with what is asked\n"
@@ -32,10 +32,10 @@ def test_tables() -> None:
         "threshold for  rate        at  flagged   of  measured  upper 95 %  recall\n"
         "injection      0.01  0.950000        1  100    0.0100      0.0466   0.500\n"
         "\n"
-        "spans     in truth  given  precision  recall     F2\n"
+        "spans     in truth  given  precision  recall     F2  characters F1\n"
         "names\n"
-        "  any            4      2      1.000   0.500  0.556\n"
-        "  PERSON         4      0          –   0.000  0.000"
+        "  any            4      2      1.000   0.500  0.556          0.667\n"
+        "  PERSON         4      0          –   0.000  0.000              –"
     )
 
 

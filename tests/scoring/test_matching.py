@@ -60,3 +60,13 @@ def test_f2_favours_recall() -> None:
     assert eager.f2 > shy.f2
     assert (eager.precision, eager.recall) == (0.5, 0.9)
     assert (Matched().f2, Matched().precision, Matched(right=1).f2) == (None, None, 0.0)
+
+
+def test_characters_are_counted_once_however_they_are_cut() -> None:
+    rows = [([person(0, 10), person(20, 30)], [person(0, 5), person(3, 8), person(28, 40)]), ([], [person(0, 4)])]
+    counts = matched(rows, KNOWN)
+    for label in ("PERSON", ANY, SAME):
+        found = counts[label]
+        assert (found.characters, found.given, found.shared) == (20, 24, 10)
+        assert found.character_f1 == 20 / 44
+    assert matched([([], [])], KNOWN)[ANY].character_f1 is None

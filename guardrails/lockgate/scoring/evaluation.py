@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from lockgate.scoring.matching import Matched, matched
+from lockgate.detectors.grounding import LABEL, SPAN
+from lockgate.scoring.matching import ANY, Matched, matched
 from lockgate.scoring.rows import Bad, Row
 from lockgate.scoring.scorer import Judged, Judging
 from lockgate.scoring.spans import Span
@@ -72,6 +73,8 @@ class Evaluation:
         self._model = model
         self._thresholds = {False: scorer.thresholds, True: scorer.thresholds_of_answers}
         self._known = scorer.pii.labels if scorer.pii is not None else frozenset[str]()
+        if LABEL in scorer.thresholds:
+            self._known |= {SPAN}
         self._columns: dict[tuple[str, bool], _Column] = defaultdict(_Column)
         self._sources: dict[str, int] = {}
         self._advice: list[tuple[int, int, int]] = []
@@ -140,7 +143,11 @@ class Evaluation:
             self._unverified,
             [self._head(*key, self._columns[key], rate) for key in sorted(self._columns, key=_order)],
             macro_f1(advice[:, 0], advice[:, 1], advice[:, 2]),
-            {source: matched(pairs, self._known) for source, pairs in sorted(self._spans.items())},
+            {
+                source: found
+                for source, pairs in sorted(self._spans.items())
+                if (found := matched(pairs, self._known))[ANY].right or found[ANY].said
+            },
         )
 
     def _head(self, label: str, of_answers: bool, column: _Column, rate: float | None) -> Head:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lockgate.detectors.names import ADDRESS
 from lockgate.scoring.spans import Span
@@ -22,12 +22,15 @@ _ALIKE = 0.5  # of the union, what two spans share at least to be the same
 @dataclass(slots=True)
 class Matched:
     """`right`: spans in truth; `found`: those of them that were found; `said`: spans given; `true`: those of them that are
-    in truth."""
+    in truth. `characters` of all spans in truth, `given` of all that were given, `shared` of both."""
 
     right: int = 0
     found: int = 0
     said: int = 0
     true: int = 0
+    characters: int = field(default=0, compare=False)
+    given: int = field(default=0, compare=False)
+    shared: int = field(default=0, compare=False)
 
     @property
     def precision(self) -> float | None:
@@ -45,6 +48,11 @@ class Matched:
             return None
         return 5 * precision * recall / (4 * precision + recall) if precision and recall else 0.0
 
+    @property
+    def character_f1(self) -> float | None:
+        """Of characters, whichever spans they are of. None without one in truth."""
+        return 2 * self.shared / (self.characters + self.given) if self.characters else None
+
 
 def matched(rows: Iterable[tuple[Sequence[Span], Sequence[Span]]], known: Collection[str]) -> dict[str, Matched]:
     """Label → counts, of rows of (truth, given). What `known` does not have is out of question: nobody has to find it,
@@ -57,7 +65,7 @@ def matched(rows: Iterable[tuple[Sequence[Span], Sequence[Span]]], known: Collec
     for truth, given in pairs:
         _count(truth, given, asked, counts)
     for label in asked:
-        for name in ("right", "found", "said", "true"):
+        for name in ("right", "found", "said", "true", "characters", "given", "shared"):
             setattr(counts[SAME], name, getattr(counts[SAME], name) + getattr(counts[label], name))
     return counts
 
@@ -65,6 +73,9 @@ def matched(rows: Iterable[tuple[Sequence[Span], Sequence[Span]]], known: Collec
 def _count(truth: Sequence[Span], given: Sequence[Span], asked: Collection[str], counts: dict[str, Matched]) -> None:
     mine = [span for span in truth if span.label in asked]
     out = [span for span in truth if span.label not in asked]
+    for label in asked:
+        _count_characters(counts[label], _within(mine, label), _within(given, label, out))
+    _count_characters(counts[ANY], _within(mine), _within([one for one in given if one.label in asked], out=out))
     for span in mine:
         own = counts[span.label]
         own.right += 1
@@ -79,6 +90,18 @@ def _count(truth: Sequence[Span], given: Sequence[Span], asked: Collection[str],
         own.true += _there(one, mine, _PLACES if one.label == ADDRESS else frozenset())
         counts[ANY].said += 1
         counts[ANY].true += _covered(one, mine) >= _ALIKE
+
+
+def _within(spans: Iterable[Span], label: str | None = None, out: Sequence[Span] = ()) -> set[int]:
+    """The characters of spans of a label, of all without one; less spans that share some with one of `out`."""
+    kept = (one for one in spans if label in (None, one.label) and not any(_shared(one, other) for other in out))
+    return {at for one in kept for at in range(one.start, one.end)}
+
+
+def _count_characters(counts: Matched, truth: set[int], given: set[int]) -> None:
+    counts.characters += len(truth)
+    counts.given += len(given)
+    counts.shared += len(truth & given)
 
 
 def _there(span: Span, among: Sequence[Span], holders: Collection[str]) -> bool:

@@ -162,6 +162,9 @@ def _flagged(said: Mapping[str, Any] | None) -> str:
     return f"{said['flagged']:.1%} of {said['n']:,} ({said['upper']:.1%})" if said else "–"
 
 
+_BY_SOURCE = frozenset({"groundedness", "sycophancy", "unanswerable", "false_premise"})
+
+
 def _figures(figures: Mapping[str, Any] | None) -> Iterator[str]:
     if figures is None:
         return
@@ -177,6 +180,33 @@ def _figures(figures: Mapping[str, Any] | None) -> Iterator[str]:
         yield f"| `{head['label']}`{answers} | {total['n']:,} | {total['positives']:,} | {' | '.join(cells)} |"
     if figures.get("advice"):
         yield f"\nMean F1 of the words of `advice`: {_value(figures['advice'])}."
+    yield ""
+    for head in figures["heads"]:
+        if head["label"] in _BY_SOURCE:
+            yield f"`{head['label']}` by source:\n"
+            yield "| source | rows | positives | precision | recall | F1 | AUPRC |"
+            yield "|---|---|---|---|---|---|---|"
+            for source, counts in head["sources"].items():
+                cells = [_value(counts.get(name)) for name in ("precision", "recall", "f1", "auprc")]
+                yield f"| {source} | {counts['n']:,} | {counts['positives']:,} | {' | '.join(cells)} |"
+            yield ""
+    yield from _spans(figures.get("spans") or {})
+
+
+def _spans(sources: Mapping[str, Any]) -> Iterator[str]:
+    """What is marked in texts, by source."""
+    if not sources:
+        return
+    yield "Spans, by source: those that share half of their union with one of the same label, and F1 of single characters.\n"
+    yield "| source | label | in truth | given | precision | recall | F2 | characters F1 |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for source, labels in sources.items():
+        for label, counts in labels.items():
+            if label in ("any", "right label"):
+                continue
+            shares = ("precision", "recall", "f2", "character_f1")
+            cells = ["–" if counts.get(name) is None else f"{counts[name]:.3f}" for name in shares]
+            yield f"| {source} | `{label}` | {counts['right']:,} | {counts['said']:,} | {' | '.join(cells)} |"
     yield ""
 
 

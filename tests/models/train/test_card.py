@@ -17,7 +17,18 @@ FIGURES = {
     "heads": [
         {"label": "injection", "total": {"n": 900, "positives": 80, "recall": {"at": 0.9, "low": 0.85, "high": 0.94}, "f1": None}},
         {"label": "harm", "total": {"n": 10, "positives": 0, "recall": {"at": None, "low": None, "high": None}}},
+        {
+            "label": "groundedness",
+            "total": {"n": 20, "positives": 5},
+            "sources": {"own/a": {"n": 20, "positives": 5, "f1": {"at": 0.7, "low": 0.6, "high": 0.8}}},
+        },
     ],
+    "spans": {
+        "own/a": {
+            "any": {"right": 4, "said": 3},
+            "unsupported": {"right": 4, "said": 3, "precision": 0.5, "recall": 0.25, "f2": 0.28, "character_f1": None},
+        }
+    },
 }  # fmt: skip
 
 
@@ -56,6 +67,8 @@ def test_figures_are_there_where_they_were_measured(tmp_path: Path) -> None:
     assert "| `injection` | 900 | 80 | – | 0.900 (0.85–0.94) | – | – | – |" in said
     assert "| `harm` | 10 | 0 | – | – | – | – | – |" in said
     assert "words of `advice`: 0.910" in said
+    assert "| own/a | 20 | 5 | – | – | 0.700 (0.60–0.80) | – |" in said
+    assert "| own/a | `unsupported` | 4 | 3 | 0.500 | 0.250 | 0.280 | – |" in said
 
 
 def test_without_figures_it_claims_none(tmp_path: Path) -> None:
