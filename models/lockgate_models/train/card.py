@@ -19,7 +19,7 @@ from lockgate_models.train.mixture import rows_for
 from lockgate_models.train.origins import ORIGINS
 from lockgate_models.train.rows import PAIR_SOURCES, SOURCES, Row, Source
 from lockgate_models.train.split import PARTS, held_out, part_of
-from lockgate_models.train.thresholds import GENERAL, HONEST, LOOKALIKES, RATES
+from lockgate_models.train.thresholds import GENERAL, HONEST, LOOKALIKES, RATES, SENTENCES
 
 CARD = "README.md"
 _SOURCES: Mapping[str, Sequence[Source | Claims]] = {"text": SOURCES, "pair": PAIR_SOURCES, "honesty": CLAIMS}
@@ -116,6 +116,10 @@ def _training(made: Mapping[str, Any]) -> Iterator[str]:
     yield "they were; a row teaches only the labels that it names."
     if exported is not None:
         yield f"{exported['steps']:,} steps."
+    if exported is not None and "averaged" in exported:
+        earlier, later, share = exported["averaged"]
+        yield f"Its weights are the mean of two checkpoints of the run, {1 - share:.0%} of step {earlier:,} and {share:.0%} of {later:,}"
+        yield "(`train.average`)."
     yield "int8: weights of seven bits, a scale for each column; activations are measured as they come."
     if exported is not None and "cosine" in exported:
         yield f"The embedding is mapped back to the base's: their mean cosine is {exported['cosine']:.3f} on texts that were held"
@@ -134,7 +138,9 @@ def _thresholds(manifest: Manifest, frozen: Mapping[str, Any] | None) -> Iterato
     rates = ", ".join(f"`{name}` {rate:.1%}" for name, rate in (HONEST if honest else RATES).items())
     yield "## Thresholds\n"
     if honest:
-        yield f"A label holds from these probabilities on, calibrated through `lockgate score` on rows of their own: {rates}.\n"
+        yield f"A label holds from these probabilities on, calibrated through `lockgate score` on rows of their own: {rates};"
+        claims = ", ".join(f"`{name}` {rate:.1%}" for name, rate in SENTENCES.items())
+        yield f"`groundedness` of a sentence {claims}.\n"
         yield from _points(frozen)
         return
     more = ", ".join(f"`{name}` {times:.0f} times" for name, times in GENERAL.items() if name in manifest.families)

@@ -169,6 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path = given.out / name
         print(name, path.stat().st_size, digest(path))
     said: dict[str, Any] = {"form": given.form, "weights": model.digest(), "steps": saved["step"]}
+    if "averaged" in saved:
+        said["averaged"] = saved["averaged"]
     if meaning is not None:
         print(f"embedding: mean cosine with the base's {meaning.cosine:.4f}, without the map {meaning.plain:.4f}")
         said |= {"cosine": round(meaning.cosine, 4), "plain": round(meaning.plain, 4)}

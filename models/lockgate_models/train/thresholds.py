@@ -31,6 +31,8 @@ HONEST: Mapping[Sensitivity, float] = {"low": 0.9, "normal": 0.5, "high": 0.25}
 """Of honesty's questions, where a false alarm costs a footnote and no refusal: the calibrated probability from which on
 one is answered with yes. Rates would not do: where the rows of both sorts lie far apart, any cut between them has a rate
 of nothing, and the lowest one is no good to texts that are like neither."""
+SENTENCES: Mapping[Sensitivity, float] = {"low": 0.9, "normal": 0.75, "high": 0.5}
+"""Of the sentences of an answer: it has several, and one that is wrongly marked marks the answer."""
 GENERAL: Mapping[str, float] = {"indirect": 2.0, "harm": 5.0, "toxicity": 5.0, "bias": 5.0}
 """Family → so many times a rate may all its negatives together be flagged; once, of those that are not here."""
 LOOKALIKES = 8.0
@@ -56,7 +58,9 @@ class Known:
 
 def fixed(family: str) -> Mapping[Sensitivity, float] | None:
     """Thresholds that are set and not sought; None where they are sought for a rate."""
-    return HONEST if family in HONESTY else None
+    if family not in HONESTY:
+        return None
+    return SENTENCES if family == "groundedness" else HONEST
 
 
 def logit(scores: Floats) -> Floats:
