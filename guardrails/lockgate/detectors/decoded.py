@@ -16,6 +16,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_plus
 
 from lockgate.detectors.letters import LEAST, deciphered, likely, odd
+from lockgate.detectors.remembered import Remembered, mark_of
 from lockgate.normalise import fold
 
 DEPTH = 2
@@ -23,12 +24,18 @@ DEPTH = 2
 LONGEST = 480
 """Characters of a reading: what is longer is given in parts. As long as a unit."""
 
+_SILENT = Remembered[None](16_384)
+"""Texts that say nothing else."""
 _LETTERS = 0.7  # of what is natural language, this share is letters and spaces
 _SHORTEST = 8
 
 
 def readings(text: str, depth: int = DEPTH, among: Signs | None = None) -> list[str]:
     """What else `text` says, each once. Empty for nearly every text. `among`: the signs of a text that this is part of."""
+    first = depth == DEPTH and among is None
+    mark = mark_of(text) if first else b""
+    if first and mark in _SILENT:
+        return []
     found: dict[str, None] = {}
     plain = text.strip()
     for said, opened in _said(text, among):
@@ -39,6 +46,8 @@ def readings(text: str, depth: int = DEPTH, among: Signs | None = None) -> list[
         if depth > 1 and opened:
             found |= dict.fromkeys(readings(said, depth - 1))
     found.pop(plain, None)
+    if first and not found:
+        _SILENT.keep(mark, None)
     return [part for said in found for part in _parts(said)]
 
 

@@ -12,6 +12,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from lockgate.detectors.protocol import SENTENCE
+from lockgate.detectors.remembered import Remembered, mark_of
 from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Segment
 from lockgate.verdict import Finding
@@ -33,6 +34,15 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 
 def language_of(text: str) -> str | None:
     """The language's code (ISO 639-1 where it has one), or None where nobody could say."""
+    mark = mark_of(text)
+    told = _TOLD.get(mark, "")
+    return told if told != "" else _TOLD.keep(mark, _language_of(text))
+
+
+_TOLD = Remembered[str | None](4_096)
+
+
+def _language_of(text: str) -> str | None:
     if len(_LETTER.findall(text, 0, 2000)) < FEWEST or len(_CODE.findall(text)) * _CODE_SHARE > len(text):
         return None
     import pycld2
