@@ -319,6 +319,11 @@ _ANY_LEET = re.compile(r"[A-Za-z][0134578@$!|][A-Za-z]|[0134578@$!][A-Za-z]{2,}"
 _ANY_SHORT_WORDS = re.compile(r"[A-Za-z]{1,4} (?:[A-Za-z]{1,4} ){6,}[A-Za-z]{1,5}")
 
 
+def _in_words(text: str) -> bool:
+    """Whether something stands between the letters of words three times."""
+    return _BETWEEN.search(text) is not None and len(_INNER.findall(text)) >= 3
+
+
 def _in_pieces(text: str) -> bool:
     """Whether eight short words side by side, one of them perhaps cut, are few common ones."""
     for run in _ANY_SHORT_WORDS.findall(text):
@@ -342,7 +347,7 @@ _VIEWS = (
     View(_MARKUP, _hidden, frozenset("<]")),
     View(_SPACED, _spaced, anywhere=_ANY_SPACED.search, opens=False),
     View(_LEET, _leet, frozenset("0134578@$!|"), _ANY_LEET.search, opens=False),
-    View(_BETWEEN, _rejoined, anywhere=lambda text: len(_INNER.findall(text)) >= 3, opens=False),
+    View(_BETWEEN, _rejoined, anywhere=_in_words, opens=False),
     View(_SHORT_WORDS, _unspaced, anywhere=_in_pieces, opens=False),
     View(_CLOSED, lambda text: _TAG.sub("", text), frozenset("<"), opens=False),
 )

@@ -184,13 +184,12 @@ class LeakDetector:
         found: list[Finding] = []
         for segment in answered:
             text, shift = whole_of(segment), len(segment.before or "")
-            units = units_of(segment)
             there: Signs | None = None
-            if len(units) > 1:
+            if segment.before is None:  # a whole text is asked once, and not a sentence at a time
                 there = signs(text)
                 if not word and not there.views and not there.odd and not system.is_in(_plainly(text)):
                     continue
-            for unit in units:
+            for unit in units_of(segment):
                 span = (unit.own - shift, unit.end - shift)
                 views = list(_views(text[unit.start : unit.end], there))
                 if word and any(word in view for view in views):
