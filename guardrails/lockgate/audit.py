@@ -58,6 +58,7 @@ class Line:
     error: str = ""
     policy: str = ""
     policy_hash: str = ""
+    policy_commit: str = ""
     verdicts: Mapping[Side, Verdict] = field(default_factory=dict)
     texts: Sequence[Segment] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
@@ -196,6 +197,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "stream": line.stream,
         "policy": line.policy,
         "policy_hash": line.policy_hash,
+        **({"policy_commit": line.policy_commit} if line.policy_commit else {}),
         "timings": {name: round(seconds, 6) for name, seconds in line.timings.items()},
         "text_marks": marks,
     }

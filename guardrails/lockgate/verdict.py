@@ -161,6 +161,8 @@ class Verdict:
     failed_open: int = 0
     unverified: int = 0
     models: tuple[str, ...] = ()
+    commit: str = ""
+    """Of the policy's files, where they are in a git checkout."""
     refused_choices: dict[int, str] = field(default_factory=dict)
     revised: tuple[str, ...] = ()
     """Pointers of the texts that a model wrote anew."""
@@ -195,6 +197,7 @@ class Verdict:
             "action": self.action.word,
             "policy": self.policy,
             "policy_hash": self.policy_hash,
+            **({"policy_commit": self.commit} if self.commit else {}),
             "rules": [_rule(r) for r in self.rules],
             "findings": [_finding(f, place) for f in self.findings[:LISTED]],
             "edits": [{"where": place(e.where), "span": list(e.span), "rule": e.rule} for e in self.edits[:LISTED]],

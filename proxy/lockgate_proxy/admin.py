@@ -6,7 +6,7 @@ It is a second, small server in the same process and event loop, so a scrape sho
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -23,8 +23,11 @@ from lockgate_proxy.connection import Connection
 _GRACE = 1  # seconds that a scrape in flight has to end
 
 
-def make_admin(metrics: Metrics, readiness: Callable[[], Mapping[str, Any]]) -> Starlette:
-    """The admin port's application: `/metrics`, `/healthz`, `/readyz`."""
+def make_admin(
+    metrics: Metrics, readiness: Callable[[], Mapping[str, Any]], reload: Callable[[], Awaitable[str]] | None = None
+) -> Starlette:
+    """The admin port's application: `/metrics`, `/healthz`, `/readyz`, and `/reload`, to which one posts. `reload` gives
+    what is wrong with the policy, "" if nothing is."""
 
     async def scraped(_: Request) -> Response:
         return Response(exposition(metrics), headers={"content-type": CONTENT_TYPE, "cache-control": "no-store"})
@@ -35,8 +38,18 @@ def make_admin(metrics: Metrics, readiness: Callable[[], Mapping[str, Any]]) -> 
     async def readyz(_: Request) -> Response:
         return JSONResponse(readiness())
 
+    async def reloaded(_: Request) -> Response:
+        assert reload is not None
+        if error := await reload():
+            return JSONResponse({"reloaded": False, "error": error}, status_code=422)
+        shown = readiness()
+        return JSONResponse({"reloaded": True} | {name: shown[name] for name in shown if name.startswith("policy")})
+
     pages = {"/metrics": scraped, "/healthz": healthz, "/readyz": readyz}
-    return Starlette(routes=[Route(path, page, methods=["GET"]) for path, page in pages.items()])
+    routes = [Route(path, page, methods=["GET"]) for path, page in pages.items()]
+    if reload is not None:
+        routes.append(Route("/reload", reloaded, methods=["POST"]))
+    return Starlette(routes=routes)
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from lockgate_proxy.headers import Headers
 from lockgate_proxy.instruments import Instruments, watch
 from lockgate_proxy.lean import trim
 from lockgate_proxy.observe import Peer
+from lockgate_proxy.reload import InForce, Stamps
 from lockgate_proxy.routes import Handler, handler_for
 from lockgate_proxy.settings import Settings, is_loopback
 from lockgate_proxy.upstream import Upstream
@@ -43,9 +44,11 @@ def make_app(
     ring: Keyring | None = None,
     own: Headers | None = None,
     masker: Masker = PROCESS,
+    stamps: Stamps | None = None,
 ) -> Starlette:
     """The ASGI application. `upstream` replaces the one that `settings` names (tests put one in the same process);
-    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials; `masker` has the key of masks."""
+    `ring` are the client keys, if one is needed; `own` are headers in place of the client's credentials; `masker` has the
+    key of masks; with `stamps`, of the policy's files as they were read, a change of them reloads the policy."""
     if (settings.keys is None) is not (ring is None):
         raise ValueError("the settings name a file of keys, and `ring` is what is in it: both, or neither")
     instruments = instruments or Instruments()
@@ -63,6 +66,7 @@ def make_app(
     )
     watch(context)
     callers = Callers(context, ring) if ring is not None else None
+    live = InForce(context, callers, stamps)
     # What strangers need not know is for those who have a key, or this machine.
     open_to_all = callers is None and is_loopback(settings.host)
 
@@ -70,7 +74,8 @@ def make_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as beside:
             for companion in instruments.beside:
-                await beside.enter_async_context(companion(context))
+                await beside.enter_async_context(companion(live))
+            await beside.enter_async_context(live.watching(settings.reload_interval))
             # What only streams need is made beside the first requests, and not by the first stream.
             asyncio.get_running_loop().run_in_executor(None, _prepare, context.plan)
             yield
@@ -85,7 +90,7 @@ def make_app(
 
     async def readyz(request: Request) -> JSONResponse:
         told = open_to_all or (callers is not None and await callers.context_of(request.scope["headers"]) is not None)
-        return JSONResponse(context.readiness() if told else {"status": "ready"})
+        return JSONResponse(live.readiness() if told else {"status": "ready"})
 
     app = _App(
         routes=[
@@ -94,8 +99,9 @@ def make_app(
         ],
         lifespan=lifespan,
     )
-    app.door = _Door(context, callers)
+    app.door = _Door(live, callers)
     app.state.context = context
+    app.state.live = live
     return app
 
 
@@ -132,8 +138,8 @@ def upstream_of(settings: Settings) -> Upstream:
 class _Door:
     """Everything but the health checks."""
 
-    def __init__(self, context: Context, callers: Callers | None = None) -> None:
-        self._context = context
+    def __init__(self, live: InForce, callers: Callers | None = None) -> None:
+        self._live = live
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +148,7 @@ class _Door:
             return
         if scope["type"] != "http":
             return
-        context: Context | None = self._context
+        context: Context | None = self._live.context
         if self._callers is not None:
             context = await self._callers.context_of(scope["headers"])
             if context is None:
@@ -154,8 +160,9 @@ class _Door:
     async def _turn_away(self, send: Send) -> None:
         """No valid key: said before a byte of the body is read. It is counted, and leaves no audit line, with which a
         stranger could drive others out of the queue."""
-        counted = self._context.counts.get("unauthorized", 0) + 1
-        self._context.count("unauthorized")
+        context = self._live.context
+        counted = context.counts.get("unauthorized", 0) + 1
+        context.count("unauthorized")
         if counted.bit_count() == 1:  # at 1, 2, 4, 8, …
             _log.warning("%d requests without a valid client key", counted)
         problem = problems.unauthorized()

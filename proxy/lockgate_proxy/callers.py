@@ -20,6 +20,7 @@ from lockgate.errors import LockgateError, SettingsError
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan
+from lockgate.policy.revision import commit_of
 from lockgate_proxy.headers import value_of
 from lockgate_proxy.keys import ClientKey, Placed, id_of, is_key, read_keys
 from lockgate_proxy.visit import Caller, Context
@@ -66,7 +67,7 @@ def _compiled(path: Path, key: ClientKey, line: int) -> Plan:
         require_judge(plan.judged, hint="set judge_url and judge_model")
     except LockgateError as error:
         raise SettingsError(f"{path}:{line}: policy: {error}") from None
-    return plan
+    return replace(plan, commit=commit_of(plan.sources))
 
 
 def _stamp(path: Path) -> Stamp:
@@ -89,6 +90,17 @@ class Callers:
         self._look_at = 0.0  # at once: a worker that replaces another has the file as it was when all of them began
         self._reading: asyncio.Task[None] | None = None
         self._lost = False
+
+    @property
+    def ring(self) -> Keyring:
+        """The keys in force."""
+        return self._ring
+
+    def install(self, context: Context, ring: Keyring) -> None:
+        """A new context and new plans come into force. The file is looked at again before the next key is."""
+        self._context, self._ring, self._seen = context, ring, ring.stamp
+        self._contexts.clear()
+        self._look_at = 0.0
 
     async def context_of(self, headers: Iterable[tuple[bytes, bytes]]) -> Context | None:
         """The context of the exchange that a request with these headers begins; None without a valid key."""
@@ -126,7 +138,12 @@ class Callers:
 
     async def _read(self) -> None:
         try:
-            self._ring = await asyncio.to_thread(load_keyring, self._ring.path, self._ring.plans)
+            while True:
+                before = self._ring
+                ring = await asyncio.to_thread(load_keyring, before.path, before.plans)
+                if self._ring is before:  # else other plans have come into force in the meantime
+                    break
+            self._ring = ring
             self._seen = self._ring.stamp
             self._contexts.clear()
             _log.info("the client keys were read again: %d", len(self._ring.keys))

@@ -14,9 +14,10 @@ from lockgate.telemetry.metrics import Metrics
 from lockgate.telemetry.spans import Tracing
 from lockgate_proxy.admin import listening, make_admin
 from lockgate_proxy.observe import expect
+from lockgate_proxy.reload import InForce
 from lockgate_proxy.visit import Context
 
-Companion = Callable[[Context], AbstractAsyncContextManager[None]]
+Companion = Callable[[InForce], AbstractAsyncContextManager[None]]
 """What runs for as long as the proxy does."""
 
 
@@ -48,6 +49,7 @@ def watch(context: Context) -> None:
     if metrics is None:
         return
     expect(metrics, context.plan)
+    metrics.watch(names.RELOADS, lambda: {(how,): context.counts.get(name, 0) for how, name in _RELOADS.items()})
     if context.settings.keys is not None:
         metrics.watch(names.UNAUTHORIZED, lambda: {(): context.counts.get("unauthorized", 0)})
     if audit is not None:
@@ -55,17 +57,20 @@ def watch(context: Context) -> None:
         metrics.watch(names.AUDIT_LOST, lambda: {(): audit.dropped})
 
 
+_RELOADS = {"done": "policy_reloaded", "failed": "policy_not_reloaded"}
+
+
 def _administering(bound: socket.socket) -> Companion:
-    def companion(context: Context) -> AbstractAsyncContextManager[None]:
-        assert context.metrics is not None
-        return listening(make_admin(context.metrics, context.readiness), bound)
+    def companion(live: InForce) -> AbstractAsyncContextManager[None]:
+        assert live.metrics is not None
+        return listening(make_admin(live.metrics, live.readiness, live.reload), bound)
 
     return companion
 
 
 def _exporting(periodic: Periodic) -> Companion:
     @asynccontextmanager
-    async def companion(_: Context) -> AsyncIterator[None]:
+    async def companion(_: InForce) -> AsyncIterator[None]:
         periodic.start()
         try:
             yield

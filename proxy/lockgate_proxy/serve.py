@@ -14,7 +14,7 @@ import signal
 import socket
 import ssl
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,10 @@ from pydantic import SecretStr
 
 from lockgate import __version__
 from lockgate.audit import Audit
-from lockgate.detectors.judging import require_judge, run_judge
+from lockgate.detectors.judging import run_judge
 from lockgate.detectors.model import MODELS, run_models
 from lockgate.errors import LockgateError, SettingsError
 from lockgate.masks import Masker
-from lockgate.policy.compile import compile_policy
-from lockgate.policy.load import load_policy
 from lockgate.policy.plan import Plan
 from lockgate.telemetry.export import configure
 from lockgate_proxy.accepting import Accepting, Tally
@@ -42,6 +40,7 @@ from lockgate_proxy.instruments import Instruments
 from lockgate_proxy.judge import judge_of
 from lockgate_proxy.lean import settle
 from lockgate_proxy.private import read_private
+from lockgate_proxy.reload import Stamps, hung_up, load_plan, stamps_of
 from lockgate_proxy.settings import Settings, is_loopback, require_long
 from lockgate_proxy.tls import server_tls
 from lockgate_proxy.upstream import Upstream
@@ -64,6 +63,7 @@ class Prepared:
     tls: ssl.SSLContext | None
     audit_key: bytes | None
     masker: Masker
+    stamps: Stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,20 @@ class Ports:
 def prepare(settings: Settings) -> Prepared:
     """Read and compile what the settings name. Raises PolicyError and SettingsError."""
     _models(settings)
-    plan = compile_policy(load_policy(settings.policy))
     run_judge(judge_of(settings, _key_of(settings, "judge")))
-    require_judge(plan.judged, hint="set judge_url and judge_model")
+    loaded = load_plan(settings.policy)
+    plan = loaded.plan
     upstream = upstream_of(settings)
     ring = load_keyring(settings.keys) if settings.keys is not None else None
+    keyed = ring.plans.values() if ring is not None else ()
+    stamps = {**stamps_of(tuple(file for each in keyed for file in each.sources)), **loaded.stamps}
     own = own_credentials(settings, os.environ)
     tls = None
     if settings.tls_cert is not None and settings.tls_key is not None:
         tls = server_tls(settings.tls_cert, settings.tls_key)
     for number in range(1, settings.workers + 1):
         _touch(audit_file(settings, number))
-    return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings), _masker(settings, plan))
+    return Prepared(settings, plan, upstream, ring, own, tls, _audit_key(settings), _masker(settings, plan), stamps)
 
 
 def _models(settings: Settings) -> None:
@@ -144,9 +146,10 @@ def make_server(ready: Prepared, ports: Ports, number: int = 1, shared: Shared |
     if admin is not None:
         _log.info("metrics on http://%s:%d/metrics", *admin.getsockname()[:2])
     audit = _audit(audit_file(settings, number), ready.audit_key)
+    instruments = Instruments.of(exporters, admin)
     app = make_app(
-        settings, ready.plan, upstream=ready.upstream, audit=audit, instruments=Instruments.of(exporters, admin),
-        ring=ready.ring, own=ready.own, masker=ready.masker,
+        settings, ready.plan, upstream=ready.upstream, audit=audit, ring=ready.ring, own=ready.own, masker=ready.masker,
+        instruments=replace(instruments, beside=[*instruments.beside, hung_up]), stamps=ready.stamps,
     )  # fmt: skip
     more: dict[str, Any] = {}
     if ready.tls is not None:
@@ -331,7 +334,7 @@ def serve(settings: Settings) -> int:
     process = "[%(process)d] " if several else ""
     logging.basicConfig(level=logging.INFO, format=f"%(asctime)s %(levelname)s {process}%(name)s: %(message)s")
     if not sys.stdin or not sys.stdin.isatty():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # kept for later; at a terminal it means that it was closed
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until it reloads; at a terminal it means that it was closed
     ready = prepare(settings)
     ports = open_ports(settings)
     try:

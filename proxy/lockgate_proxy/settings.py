@@ -39,6 +39,9 @@ class Settings(BaseModel):
     drain_timeout: float = Field(
         30.0, description="Seconds that exchanges in flight have to end once the proxy is told to stop.", gt=0
     )
+    reload_interval: float = Field(
+        1.0, description="Seconds between two looks at the policies' files; 0 looks at none.", ge=0, le=86400
+    )
     tls_cert: Path | None = Field(
         None, description="File of our certificate and its chain (PEM); with it the port speaks TLS."
     )

@@ -64,6 +64,7 @@ class Context:
             "status": "ready",
             "policy": self.plan.policy,
             "policy_hash": self.plan.hash,
+            **({"policy_commit": self.plan.commit} if self.plan.commit else {}),
             "audit_lines_lost": self.audit.dropped if self.audit is not None else 0,
             "counts": self.counts,
             **({"judge": JUDGES.current.counts} if JUDGES.current is not None else {}),
@@ -100,6 +101,8 @@ class Visit:
             (b"x-lockgate-policy", _policy(plan.policy, plan.hash)),
             (b"x-lockgate-action", (verdict.action.word if verdict is not None else "none").encode()),
         ]
+        if plan.commit:
+            headers.append((b"x-lockgate-commit", plan.commit.encode()))
         if verdict is not None and verdict.rules and verdict.deciding:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.passage is not None and self.passage.verdicts:
@@ -197,6 +200,7 @@ def remember(visit: Visit) -> None:
         error=visit.error,
         policy=context.plan.policy,
         policy_hash=context.plan.hash,
+        policy_commit=context.plan.commit,
         tenant=context.caller.tenant,
         key=context.caller.key,
         timings=visit.timings,

@@ -29,7 +29,8 @@ STABLE = 30.0
 """Seconds after which a worker that ends is taken to be the first one again."""
 
 _GRACE = 5.0  # seconds beyond the workers' own time to end
-_SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT})
+_SIGNALS = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""SIGHUP is passed on, unless it ends the process: at a terminal."""
 
 Work = Callable[[int, int], int]
 """What a worker does, given its number (from 1) and a descriptor that can be read once the supervisor is gone."""
@@ -58,7 +59,8 @@ def supervise(
     workers then take at most. In a worker this raises SystemExit with what `work` gives. Where a worker can't even
     start because something is wrong that a new one would meet as well (exit code WRONG), that is the exit code.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    ends = {signal.SIGHUP} if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL else set()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS - ends)
     alive, ours = os.pipe()
     gc.collect()
     gc.freeze()  # a collection would write to every page, and unshare it
@@ -90,6 +92,8 @@ def _look_after(
         if told == signal.SIGCHLD:
             if _reap(workers, gone):
                 return _stop(workers, listening, drain, WRONG)
+        elif told == signal.SIGHUP:
+            _tell(workers, signal.SIGHUP)
         elif told is not None:
             return _stop(workers, listening, drain, OK)
 

@@ -25,6 +25,7 @@ def test_defaults() -> None:
         "port": 8080,
         "workers": 1,
         "drain_timeout": 30.0,
+        "reload_interval": 1.0,
         "tls_cert": None,
         "tls_key": None,
         "keys": None,

@@ -109,7 +109,7 @@ class Models:
 
     def ready(self) -> None:
         """Load what policies have named. Raises PolicyError."""
-        for model in self._named.values():
+        for model in list(self._named.values()):
             model.classifier()
 
     def forked(self) -> None:
@@ -119,7 +119,7 @@ class Models:
 
     def loaded(self) -> list[TextClassifier]:
         """The classifiers that run in this process."""
-        return [found for model in self._named.values() if (found := model.loaded) is not None]
+        return [found for model in list(self._named.values()) if (found := model.loaded) is not None]
 
 
 MODELS = Models()

@@ -219,6 +219,8 @@ class Plan:
     judged: bool = False
     """A rule asks a judge."""
     logprobs: frozenset[str] = frozenset()
+    commit: str = ""
+    """Of the checkout that the policy's files are in, where that is known."""
 
     def ready(self) -> None:
         """Compile what only streams need now, and not at the first of them."""

@@ -25,6 +25,7 @@ PRINCIPLES: Final = "lockgate.principles"
 PERMITTED: Final = "lockgate.permitted"
 POLICY: Final = "lockgate.policy.name"
 POLICY_HASH: Final = "lockgate.policy.hash"
+POLICY_COMMIT: Final = "lockgate.policy.commit"
 FAILED_OPEN: Final = "lockgate.failed_open"
 FAILURES: Final = "lockgate.failures"
 FINDINGS: Final = "lockgate.findings"
@@ -105,6 +106,10 @@ EXCHANGES: Final = Instrument(
 IN_FLIGHT: Final = Instrument(
     "lockgate.exchanges.in_flight", "gauge", "{exchange}", (), "Exchanges that have begun and not ended."
 )
+RELOADS: Final = Instrument(
+    "lockgate.policy.reloads", "counter", "{reload}", ("outcome",),
+    "Times that the policy was read again: done, or failed, and the last good one stayed in force.",
+)  # fmt: skip
 UNAUTHORIZED: Final = Instrument(
     "lockgate.unauthorized", "counter", "{request}", (), "Requests that were turned away for want of a client key."
 )
@@ -162,7 +167,7 @@ TOKEN_USAGE: Final = Instrument(
 )  # fmt: skip
 
 INSTRUMENTS: Final = (
-    EXCHANGES, IN_FLIGHT, UNAUTHORIZED, STATION, VERDICTS, RULE_VERDICTS, COVERAGE_SKIPPED, COVERAGE_UNREAD, FAIL_OPEN,
+    EXCHANGES, IN_FLIGHT, RELOADS, UNAUTHORIZED, STATION, VERDICTS, RULE_VERDICTS, COVERAGE_SKIPPED, COVERAGE_UNREAD, FAIL_OPEN,
     GUARD_FAILURES, AUDIT_QUEUE, AUDIT_LOST, STREAM_HELD, UPSTREAM_ERRORS, POLICY_INFO, OPERATION_DURATION,
     OPERATION_FIRST_CHUNK, TOKEN_USAGE,
 )  # fmt: skip

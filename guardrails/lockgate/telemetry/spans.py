@@ -142,6 +142,7 @@ def describe(span: trace.Span, verdict: Verdict) -> None:
         names.RULES: tuple(verdict.applied),
         names.POLICY: verdict.policy,
         names.POLICY_HASH: verdict.policy_hash,
+        **({names.POLICY_COMMIT: verdict.commit} if verdict.commit else {}),
         names.SCANNED: len(verdict.coverage.scanned),
     }
     if verdict.rules:
