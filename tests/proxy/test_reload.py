@@ -144,10 +144,11 @@ class TestFiles:
             came = b""
             while piece := await client.chunk():
                 came += piece
-            assert b"coffee" in came
-            assert b"content_filter" in came  # tea
+            assert b"content_filter" in came
+            assert b"tea" not in came
         line = json.loads((tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         assert f"live@{line['policy_hash']}" == old
+        assert [each["rule"] for each in line["completion"]["rules"]] == ["no-tea"]
         assert line["completion"]["policy_hash"] == line["policy_hash"]
 
     async def test_a_wrong_one_leaves_the_last_good_one(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
