@@ -191,7 +191,7 @@ def _overruled(permits: Sequence[PlannedRule], kept: Sequence[_Hit], choice: int
     for permit in permits:
         for hit in kept:
             named = hit.rule.id in permit.permit or any(finding.label in permit.permit for finding in hit.findings)
-            if hit.rule is not permit and named and not outranks(permit, hit.rule):
+            if hit.rule is not permit and hit.rule.would is None and named and not outranks(permit, hit.rule):
                 yield RuleOutcome(
                     permit.id, permit.action, "overruled", principle=hit.rule.principle, by=hit.rule.id, choice=choice
                 )
@@ -237,6 +237,9 @@ def _apply(
     refusing = [hit for hit in hits if hit.rule.action is Action.REFUSE]
     for hit in hits:
         rule = hit.rule
+        if rule.would is not None:
+            verdict.rules.append(RuleOutcome(rule.id, rule.would, "shadow", principle=rule.principle, choice=choice))
+            continue
         verdict.rules.append(RuleOutcome(rule.id, rule.action, "applied", principle=rule.principle, choice=choice))
         verdict.action = max(verdict.action, rule.action)
         if refusing and rule.action is not Action.REFUSE:
@@ -282,6 +285,10 @@ def refuse(verdict: Verdict, rule: PlannedRule, where: str, choice: int | None) 
 
 def _fail(verdict: Verdict, failed: list[tuple[PlannedRule, list[Failure]]], choice: int | None) -> None:
     for rule, failures in failed:
+        if rule.would is not None:
+            outcome = RuleOutcome(rule.id, rule.would, "shadow_failed", principle=rule.principle, choice=choice)
+            verdict.rules.append(outcome)
+            continue
         if not any(o.rule == rule.id and o.choice == choice for o in verdict.rules):
             verdict.rules.append(RuleOutcome(rule.id, rule.action, "failed", principle=rule.principle, choice=choice))
         judged = {rule.judgement(failure.reason) for failure in failures}

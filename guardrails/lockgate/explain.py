@@ -122,6 +122,8 @@ def _rule(rule: PlannedRule) -> Report:
 
 def does(rule: PlannedRule) -> str:
     """What a rule does where it applies, in the policy's words."""
+    if rule.would is not None:
+        return f"shadow: {rule.would.word if rule.would else 'record'}"
     if rule.action is Action.REFUSE:
         return "refuse"
     if rule.rounds:
@@ -231,7 +233,9 @@ def _outcome(rule: PlannedRule, plan: Plan, reading: Reading, verdict: Verdict) 
     shown: Report = {"rule": rule.id, "does": does(rule), "outcome": "did not apply", "why": ""}
     if "applied" in kinds:
         shown |= {"outcome": "applied", "why": _why_applied(rule, plan, verdict)}
-    elif "failed" in kinds:
+    elif "shadow" in kinds:
+        shown |= {"outcome": "in shadow", "why": _why_applied(rule, plan, verdict)}
+    elif kinds & {"failed", "shadow_failed"}:
         shown |= {"outcome": "failed", "why": _why_failed(rule, verdict)}
     elif outcomes:
         shown |= {"outcome": "set aside", "why": f"by {outcomes[0].by}, which permits it"}

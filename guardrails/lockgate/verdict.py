@@ -122,11 +122,11 @@ class Flag:
 @dataclass(slots=True)
 class RuleOutcome:
     """How one rule ended: `applied`, `permitted` (removed by `by`), `overruled` (it permits what `by` acts on, which outranks
-    it), or `failed`."""
+    it), or `failed`; of a rule in shadow, `shadow` (it would have applied, with `action`) or `shadow_failed`."""
 
     rule: str
     action: Action
-    outcome: Literal["applied", "permitted", "overruled", "failed"]
+    outcome: Literal["applied", "permitted", "overruled", "failed", "shadow", "shadow_failed"]
     principle: str = ""
     by: str = ""
     choice: int | None = None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lockgate.errors import PolicyError
+from lockgate.explain import does
 from lockgate.policy.cases import SuiteResult, run_suite
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.conflicts import conflicts
@@ -37,6 +38,9 @@ def run_check(given: argparse.Namespace) -> int:
                 print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
             if not all(getattr(use.detector, "calibrated", True) for use in rule.uses):
                 print(f"      {rule.id}: {_UNCALIBRATED}")
+        for rule in {rule.id: rule for side in (plan.prompt, plan.completion) for rule in side.rules}.values():
+            if rule.would is not None:
+                print(f"      {rule.id}: {does(rule)}")
         if plan.judged:
             print(f"      asks a judge, who has {plan.deadline:g} s (deadline_ms){_SHORT if plan.deadline < 5 else ''}")
         for conflict in conflicts(plan):

@@ -145,7 +145,7 @@ class TestFiles:
             while piece := await client.chunk():
                 came += piece
             assert b"content_filter" in came
-            assert b"tea" not in came
+            assert b"no te" not in came
         line = json.loads((tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         assert f"live@{line['policy_hash']}" == old
         assert [each["rule"] for each in line["completion"]["rules"]] == ["no-tea"]

@@ -67,6 +67,11 @@ class _Outcome:
         return sorted({rule for verdict in self.verdicts for rule in verdict.applied})
 
     @property
+    def shadow(self) -> list[str]:
+        outcomes = (outcome for verdict in self.verdicts for outcome in verdict.rules)
+        return sorted({outcome.rule for outcome in outcomes if outcome.outcome == "shadow"})
+
+    @property
     def flags(self) -> list[str]:
         return sorted({flag.name for verdict in self.verdicts for flag in verdict.flags})
 
@@ -92,7 +97,7 @@ async def run_suite(plan: Plan, suite: Suite) -> SuiteResult:
         except Exception as error:  # noqa: BLE001 - a broken case must not hide the others
             results.append(CaseResult(case.name, "ERROR", (f"{type(error).__name__}: {error}",), where))
             continue
-        applied.update(outcome.rules)
+        applied.update(outcome.rules, outcome.shadow)
         results.append(CaseResult(case.name, "FAIL" if problems else "PASS", tuple(problems), where))
     rules = dict.fromkeys(rule.id for side in (plan.prompt, plan.completion) for rule in side.rules)
     return SuiteResult(tuple(results), tuple(rule for rule in rules if rule not in applied))
@@ -189,6 +194,8 @@ def _compare(case: Case, outcome: _Outcome) -> list[str]:
         _differ(problems, "rules", sorted(expect.rules), outcome.rules)
     if expect.flags is not None:
         _differ(problems, "flags", sorted(expect.flags), outcome.flags)
+    if expect.shadow is not None:
+        _differ(problems, "shadow", sorted(expect.shadow), outcome.shadow)
     if expect.failed is not None:
         _differ(problems, "failed", sorted(expect.failed), outcome.failed)
     if expect.prompt is not None:

@@ -81,7 +81,9 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
         sources=policy.sources,
         principles={one.id: one.text for one in policy.principles},
         judged=any(rule.rounds or any(getattr(u.detector, "judged", False) for u in rule.uses) for rule in rules),
-        canary=next((r.id for r in rules for use in r.uses if getattr(use.detector, "canary", False)), ""),
+        canary=next(
+            (r.id for r in rules for use in r.uses if getattr(use.detector, "canary", False) and r.would is None), ""
+        ),
     )
 
 
@@ -113,7 +115,7 @@ class _Builder:
                 action, rewrite = Action.REWRITE, Rewrite(then.rewrite.mode, then.rewrite.text, then.restore)
             elif then.flag:
                 action = Action.FLAG
-        return PlannedRule(
+        planned = PlannedRule(
             id=rule.id,
             sides=frozenset(rule.side),
             roles=frozenset(rule.where.role),
@@ -136,6 +138,7 @@ class _Builder:
             scope=principle.scope if principle is not None else None,
             rounds=then.revise.rounds if then is not None and then.revise is not None else 0,
         )
+        return planned if rule.mode == "enforce" else planned.in_shadow()
 
     def _uses(self, index: int, kind: str, config: Any) -> list[Use]:
         where = self._policy.at("rules", index, "use", kind)

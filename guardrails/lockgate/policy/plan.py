@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lockgate.detectors.protocol import Detector, PatternDetector
@@ -81,6 +81,16 @@ class PlannedRule:
     """The exchanges in which it takes part: those that its principle applies to. None: all."""
     rounds: int = 0
     """How often a model may revise what it found, if it may."""
+    would: Action | None = None
+    """In shadow: what it would do. Then it does nothing itself, and says so in the verdict."""
+
+    def in_shadow(self) -> PlannedRule:
+        """This rule, as one that only watches: it neither acts, flags, permits, holds a stream, nor fails closed."""
+        return replace(
+            self, would=max(self.action, Action.FLAG) if self.flags else self.action, action=Action.ALLOW, refusal=None,
+            rewrite=None, flags=(), permit=frozenset(), rounds=0, on_error="allow", on_unverified="allow",
+            stream="after" if self.stream == "hold" else self.stream,
+        )  # fmt: skip
 
     def admits(self, role: Role, kind: Kind) -> bool:
         return role in self.roles and kind in self.kinds

@@ -242,6 +242,7 @@ class Rule(Model):
         Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "revise", "record"] | Then | None)
     ] = None
     stream: Literal["hold", "after"] | None = None
+    mode: Literal["enforce", "shadow"] = "enforce"
     on_error: Literal["refuse", "flag", "allow"] = "refuse"
     on_unverified: Literal["refuse", "flag", "allow"] = "allow"
     permit: Words = ()

@@ -58,7 +58,8 @@ class Expect(Model):
     """What is expected; what is None is not looked at.
 
     `rules` are the ids of the rules that applied, all of them. `prompt` is the last message's text after the edits,
-    `completion` the answer's. `flags` are names, `failed` kinds of detectors, all of them in any order.
+    `completion` the answer's. `flags` are names, `shadow` ids of the rules in shadow that would have applied, `failed` kinds of
+    detectors, all of them in any order.
     """
 
     action: Literal["allow", "flag", "refuse", "rewrite"]
@@ -66,6 +67,7 @@ class Expect(Model):
     prompt: str | None = None
     completion: str | None = None
     flags: Words | None = None
+    shadow: Words | None = None
     failed: Words | None = None
 
 

@@ -121,7 +121,7 @@ VERDICTS: Final = Instrument(
 )
 RULE_VERDICTS: Final = Instrument(
     "lockgate.rule.verdicts", "counter", "{verdict}", ("policy", "rule", "side", "action", "outcome"),
-    "Rules that applied, were permitted, overruled or failed, by their action.",
+    "Rules that applied, were permitted, overruled or failed, or were in shadow, by their action.",
 )  # fmt: skip
 COVERAGE_SKIPPED: Final = Instrument(
     "lockgate.coverage.skipped", "counter", "{place}", ("side", "reason"), "Places that were not scanned, and why."
