@@ -80,7 +80,11 @@ async def seen(plan: Plan, audit: Path, *, stream: bool) -> tuple[Any, Any, byte
     kept.close()
     ours = reply.header("x-lockgate-id") or ""
     headers = sorted(pair for pair in reply.headers if pair[0] not in (*OWN, "content-length"))
-    return (reply.status, headers, reply.body.replace(ours.encode(), b"ID")), asked, audit.read_bytes().splitlines()[-1]
+    return (reply.status, headers, reply.body.replace(ours.encode(), b"ID")), asked, last_line(audit)
+
+
+def last_line(file: Path) -> bytes:
+    return file.read_bytes().splitlines()[-1]
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lockgate.errors import PolicyError
-from lockgate.explain import does
 from lockgate.policy.cases import SuiteResult, run_suite
 from lockgate.policy.compile import compile_policy
-from lockgate.policy.conflicts import conflicts
+from lockgate.policy.lint import Remark, lint
 from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
@@ -21,36 +23,63 @@ from lockgate_proxy.command import FAILED, OK, WRONG
 def check_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", nargs="+", help="policy files or folders of them; names of shipped policies work too")
 
+    parser.add_argument("--json", action="store_true", help="print all as JSON")
+    parser.add_argument("--strict", action="store_true", help="a warning fails, too (exit code 1)")
+
 
 def run_check(given: argparse.Namespace) -> int:
-    failed = False
-    for path in _policies(given.path):
-        try:
-            plan = _plan(path)
-        except PolicyError as error:
-            failed = True
-            print(f"WRONG {path}\n  {error}")
-            continue
-        rules = dict.fromkeys(rule.id for side in (plan.prompt, plan.completion) for rule in side.rules)
-        print(f"ok    {path}  {plan.policy} {plan.hash}, {len(rules)} rules")
-        for rule in plan.completion.rules:
-            if rule.stream in ("hold", "after"):
-                print(f"      {rule.id}: a streamed answer is {_STREAMED[rule.stream]}")
-            if not all(getattr(use.detector, "calibrated", True) for use in rule.uses):
-                print(f"      {rule.id}: {_UNCALIBRATED}")
-        for rule in {rule.id: rule for side in (plan.prompt, plan.completion) for rule in side.rules}.values():
-            if rule.would is not None:
-                print(f"      {rule.id}: {does(rule)}")
-        if plan.judged:
-            print(f"      asks a judge, who has {plan.deadline:g} s (deadline_ms){_SHORT if plan.deadline < 5 else ''}")
-        for conflict in conflicts(plan):
-            print(f"      {conflict}")
-    return FAILED if failed else OK
+    checked = [_checked(path) for path in _policies(given.path)]
+    if given.json:
+        print(json.dumps({"policies": [one.public() for one in checked]}, indent=2, ensure_ascii=False))
+    else:
+        for one in checked:
+            one.print()
+    warned = any(remark.level == "warning" for one in checked for remark in one.remarks)
+    return FAILED if any(one.error is not None for one in checked) or (given.strict and warned) else OK
 
 
-_UNCALIBRATED = "`confidence` has no calibration: it is the model's own, and no share of right answers"
-_SHORT = ": few models answer in that time"
-_STREAMED = {"hold": "held back whole until its verdict", "after": "judged after it has left"}
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A policy's file, and the plan with the remarks on it, or what is wrong."""
+
+    path: Path
+    plan: Plan | None = None
+    remarks: Sequence[Remark] = ()
+    error: PolicyError | None = None
+
+    @property
+    def rules(self) -> int:
+        return len({rule.id for rule in (*self.plan.prompt.rules, *self.plan.completion.rules)}) if self.plan else 0
+
+    def public(self) -> dict[str, Any]:
+        shown: dict[str, Any] = {"path": str(self.path), "ok": self.error is None}
+        if self.error is not None:
+            return shown | {"at": self.error.where, "error": str(self.error)}
+        assert self.plan is not None
+        shown |= {"policy": self.plan.policy, "hash": self.plan.hash, "rules": self.rules}
+        return shown | {"remarks": [remark.public() for remark in self.remarks]}
+
+    def print(self) -> None:
+        if self.plan is None:
+            print(f"WRONG {self.path}\n  {self.error}")
+            return
+        print(f"ok    {self.path}  {self.plan.policy} {self.plan.hash}, {self.rules} rules")
+        for remark in self.remarks:
+            about = f"{remark.rule}: " if remark.rule and remark.kind != "conflict" else ""
+            level = "warning: " if remark.level == "warning" else ""
+            place = f" ({remark.where})" if level and remark.where else ""
+            print(f"      {level}{about}{remark.says}{place}")
+
+
+def _checked(path: Path) -> _Checked:
+    try:
+        policy = load_policy(path)
+        plan = compile_policy(policy)
+        tests = test_file_of(path)
+        suite = load_suite(tests) if tests.exists() else None
+    except PolicyError as error:
+        return _Checked(path, error=error)
+    return _Checked(path, plan, lint(policy, plan, suite))
 
 
 def _plan(path: Path) -> Plan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -24,13 +25,20 @@ cases:
 class TestCheck:
     def test_good_ones(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = write(tmp_path, "good.yaml", GOOD)
+        write(tmp_path, "good_test.yaml", CASES)
         code, out, err = run(capsys, "check", path)
         assert (code, err) == (OK, "")
         assert out.startswith(f"ok    {path}  good sha256:")
         assert out.endswith(", 1 rules\n")
 
     def test_a_folder_means_the_policies_in_it(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        for name, text in (("a.yaml", GOOD), ("a_test.yaml", CASES), ("b.yaml", GOOD), ("notes.txt", "x")):
+        for name, text in (
+            ("a.yaml", GOOD),
+            ("a_test.yaml", CASES),
+            ("b.yaml", GOOD),
+            ("b_test.yaml", CASES),
+            ("c.txt", "x"),
+        ):
             write(tmp_path, name, text)
         code, out, _ = run(capsys, "check", str(tmp_path))
         assert code == OK
@@ -66,6 +74,34 @@ class TestCheck:
         assert code == OK
         assert f"asks a judge, who has {deadline // 1000} s" in out
         assert ("few models answer" in out) is short
+
+    def test_remarks_as_json(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        good = write(tmp_path, "good.yaml", GOOD)
+        bad = write(tmp_path, "bad.yaml", "version: 1\n")
+        code, out, _ = run(capsys, "check", "--json", good, bad)
+        assert code == FAILED
+        first, second = json.loads(out)["policies"]
+        assert (first["path"], first["ok"], first["policy"], first["rules"]) == (good, True, "good", 1)
+        assert [(each["kind"], each["level"], each["at"]) for each in first["remarks"]] == [
+            ("untested", "warning", good)
+        ]
+        assert (second["ok"], second["at"]) == (False, f"{bad}:1")
+
+    def test_warnings_fail_where_they_are_to(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = write(tmp_path, "good.yaml", GOOD)
+        assert run(capsys, "check", path)[0] == OK
+        code, out, _ = run(capsys, "check", "--strict", path)
+        assert code == FAILED
+        assert "warning: there are no tests beside it" in out
+        write(tmp_path, "good_test.yaml", CASES)
+        assert run(capsys, "check", "--strict", path)[0] == OK
+
+    def test_tests_that_can_not_be_read_are_wrong(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = write(tmp_path, "good.yaml", GOOD)
+        tests = write(tmp_path, "good_test.yaml", CASES.replace("expect: allow", "expect: alow"))
+        code, out, _ = run(capsys, "check", path)
+        assert code == FAILED
+        assert f"{tests}:8" in out
 
     @pytest.mark.parametrize(
         ("old", "new", "line", "said"),

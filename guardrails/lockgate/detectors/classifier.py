@@ -93,7 +93,8 @@ class ClassifierDetector:
     gives_spans = True
     cuts = True
 
-    def __init__(self, model: Model, thresholds: Mapping[str, float]) -> None:
+    def __init__(self, model: Model, thresholds: Mapping[str, float], *, calibrated: bool = True) -> None:
+        self.calibrated = calibrated
         self._model = model
         self._thresholds = dict(thresholds)
         self._alone = [label for label in thresholds if label.partition(".")[0] in ALONE]
@@ -298,4 +299,4 @@ def build(config: ClassifierConfig) -> ClassifierDetector:
                     f"heads: the model {manifest.name!r} has no threshold for {label!r}", hint="write one: `above: 0.9`"
                 )
             thresholds[label] = said if said is not None else manifest.threshold(label, config.sensitivity)
-    return ClassifierDetector(model, thresholds)
+    return ClassifierDetector(model, thresholds, calibrated=config.above is None)

@@ -59,6 +59,7 @@ class GroundednessDetector:
         self._text = text
         self._threshold = threshold
         self._config = config
+        self.calibrated = config.above is None
         self.models = tuple(model.name for model in (pair, text) if model is not None)
         self.languages = frozenset(pair.manifest.languages)
 

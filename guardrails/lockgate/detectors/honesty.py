@@ -55,7 +55,8 @@ class HonestyDetector:
     reach = WHOLE
     gives_spans = False
 
-    def __init__(self, model: Model, thresholds: Mapping[str, float]) -> None:
+    def __init__(self, model: Model, thresholds: Mapping[str, float], *, calibrated: bool = True) -> None:
+        self.calibrated = calibrated
         self._model = model
         self._thresholds = dict(thresholds)
         self.labels = frozenset(thresholds)
@@ -120,4 +121,5 @@ def build(config: HonestyConfig) -> HonestyDetector:
             head: config.above if config.above is not None else model.manifest.threshold(head, config.sensitivity)
             for head in config.heads
         },
+        calibrated=config.above is None,
     )

@@ -100,6 +100,11 @@ class Condition:
     # One plan may serve several event loops, each in a thread of its own; CEL's evaluator is used by one at a time.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
+    @property
+    def comparison(self) -> Comparison | None:
+        """The single comparison that it is, if it is one."""
+        return self._comparison
+
     def evaluate(self, answers: Mapping[str, Answer | None], request: Mapping[str, object]) -> bool | ConditionFailure:
         """Whether the condition holds. None, or no entry, in `answers` is a detector that failed; `request` maps the
         names of `REQUEST` to their values."""
