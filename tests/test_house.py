@@ -52,6 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "policy.plan": VALUES | {"detectors", "policy.conditions", "policy.scope"},
     "policy.sweeps": VALUES | {"detectors", "policy.plan"},
     "policy.conflicts": VALUES | {"policy.plan"},
+    "policy.amend": {"errors"},
     "policy.lint": VALUES | {"policy", "policy.conditions", "policy.conflicts", "policy.plan"},
     "policy.compile": VALUES
     | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan", "policy.sweeps"},

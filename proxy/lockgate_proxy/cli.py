@@ -128,6 +128,12 @@ def _eval() -> Parts:
     return eval_arguments, run_eval
 
 
+def _calibrate() -> Parts:
+    from lockgate_proxy.calibrate_command import calibrate_arguments, run_calibrate
+
+    return calibrate_arguments, run_calibrate
+
+
 def _models() -> Parts:
     from lockgate_proxy.models_command import models_arguments, run_models_command
 
@@ -160,6 +166,7 @@ COMMANDS: dict[str, Command] = {
     "test": Command("Run the tests that stand beside policies.", _test),
     "score": Command("Say what the models find in each row of a file.", _score),
     "eval": Command("Say how right the models are on labelled rows.", _eval),
+    "calibrate": Command("Choose a policy's thresholds by labelled rows, with a guarantee.", _calibrate),
     "models": Command("List and verify models, or build one.", _models),
     "demo": Command("Show a guarded exchange of every sort on an embedded upstream.", _demo),
 }

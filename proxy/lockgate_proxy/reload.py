@@ -11,6 +11,7 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -165,7 +166,8 @@ class InForce:
 @asynccontextmanager
 async def hung_up(live: InForce) -> AsyncIterator[None]:
     """Reload at each SIGHUP, for as long as the context lasts. Not where it is to end the process, as at a terminal."""
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+    main = threading.current_thread() is threading.main_thread()  # else signals are somebody else's
+    if not main or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         yield
         return
     loop, running = asyncio.get_running_loop(), set[asyncio.Task[str]]()
