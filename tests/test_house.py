@@ -53,6 +53,7 @@ ROOMS: dict[str, set[str]] = {
     "policy.sweeps": VALUES | {"detectors", "policy.plan"},
     "policy.conflicts": VALUES | {"policy.plan"},
     "policy.amend": {"errors"},
+    "policy.merged": {"policy"},
     "policy.lint": VALUES | {"policy", "policy.conditions", "policy.conflicts", "policy.plan"},
     "policy.compile": VALUES
     | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan", "policy.sweeps"},

@@ -16,6 +16,7 @@ from lockgate.explain import explain
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
+from lockgate.policy.merged import merged_text
 from lockgate_proxy.command import OK
 from lockgate_proxy.explain_text import render
 from lockgate_proxy.recording import placed, read_recording
@@ -26,8 +27,12 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
+        nargs="?",
         help="JSON: a chat request, its messages, an answer, or an object with request and response; or a stream as it "
         "was received; - for standard input",
+    )
+    parser.add_argument(
+        "--effective", action="store_true", help="show the policy with all that it extends, and where each line is from"
     )
     parser.add_argument("--text", action="store_true", help="show the texts, and what was found in them")
     parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
@@ -38,7 +43,14 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run_explain(given: argparse.Namespace) -> int:
-    plan = compile_policy(load_policy(find_policy(given.policy)))
+    policy = load_policy(find_policy(given.policy))
+    plan = compile_policy(policy)
+    if given.effective:
+        assert policy.tree is not None
+        print(f"# {plan.policy} {plan.hash}\n{merged_text(policy.tree)}", end="")
+        return OK
+    if given.file is None:
+        raise SettingsError("name the file of an exchange, or say --effective")
     name = "standard input" if given.file == "-" else given.file
     body = _read(given.file)
     recorded = read_recording(name, body)

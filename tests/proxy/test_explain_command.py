@@ -110,3 +110,12 @@ def test_a_file_that_is_wrong(
 def test_a_policy_that_is_wrong(asked: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "defualt", asked]) == WRONG
     assert "did you mean `default`?" in capsys.readouterr().err
+
+
+def test_the_whole_policy_and_where_it_is_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "--effective", "honest"]) == OK
+    out = capsys.readouterr().out
+    assert out.startswith("# honest sha256:")
+    assert "default.yaml:" in out
+    assert main(["explain", "honest"]) == WRONG
+    assert "name the file of an exchange" in capsys.readouterr().err

@@ -322,6 +322,11 @@ class Policy(Model):
         return self._sources[0] if self._sources else ""
 
     @property
+    def tree(self) -> Node | None:
+        """What it was read from, merged; None if it was made in Python."""
+        return self._tree
+
+    @property
     def sources(self) -> tuple[str, ...]:
         return self._sources
 
