@@ -82,6 +82,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
         ("telemetry", {"SDK, span, sampled", "ours, counter", "exchange, permissive, metrics, trace sampled"}),
         ("classify", {"128", "seen before: scores of 20 texts", "no proxy", "asks, two workers"}),
         ("grounding", {"all at once", "at the end of a stream"}),
+        ("policies", {"read and compile, 500 rules, ms", "a chat, 500 rules, µs"}),
         ("engines", {"RE2 set: which rows", "RE2 row by row", "re row by row"}),
     ],
 )
