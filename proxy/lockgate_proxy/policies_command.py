@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lockgate.errors import PolicyError
+from lockgate.errors import PolicyError, SettingsError
 from lockgate.policy.cases import SuiteResult, run_suite
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.lint import Remark, lint
@@ -18,6 +18,8 @@ from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
 from lockgate_proxy.command import FAILED, OK, WRONG
+from lockgate_proxy.confidence_command import write_out
+from lockgate_proxy.junit import TestSuite, junit
 
 
 def check_arguments(parser: argparse.ArgumentParser) -> None:
@@ -105,25 +107,51 @@ def suite_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="*", help="policy files or folders; the tests of x.yaml are in x_test.yaml (the shipped policies)"
     )
+    parser.add_argument(
+        "--fail-under", type=float, metavar="PERCENT", help="fail where cases reach fewer of a policy's rules"
+    )
+    parser.add_argument("--junit", type=Path, metavar="OUT.xml", help="write the results as JUnit's XML, for CI")
 
 
 def run_tests(given: argparse.Namespace) -> int:
+    if given.fail_under is not None and not 0 <= given.fail_under <= 100:
+        raise SettingsError("--fail-under: must be a percentage, 0 to 100")
     passed = failed = wrong = 0
+    suites: list[TestSuite] = []
     for path in _policies(given.path or [str(policies_dir())]):
         try:
-            result = asyncio.run(run_suite(_plan(path), load_suite(test_file_of(path))))
+            plan = _plan(path)
+            result = asyncio.run(run_suite(plan, load_suite(test_file_of(path))))
         except PolicyError as error:
             wrong += 1
             print(f"ERROR {path}\n  {error}")
+            suites.append(TestSuite(str(path), (), str(error)))
             continue
         _report(path, result)
+        short = _too_few(plan, result, given.fail_under)
+        if short:
+            print(f"  FAIL  {short}")
+        suites.append(TestSuite(str(path), result.cases, failure=short))
         passed += sum(case.status == "PASS" for case in result.cases)
-        failed += sum(case.status == "FAIL" for case in result.cases) + (not result.cases)
+        failed += sum(case.status == "FAIL" for case in result.cases) + (not result.cases) + bool(short)
         wrong += sum(case.status == "ERROR" for case in result.cases)
     print(f"{passed} passed, {failed} failed, {wrong} errors")
+    if given.junit is not None:
+        write_out(given.junit, junit(suites))
     if wrong:
         return WRONG
     return FAILED if failed else OK
+
+
+def _too_few(plan: Plan, result: SuiteResult, least: float | None) -> str:
+    """What is said where cases reach too few of the rules; "" where they reach enough, or nobody asked."""
+    rules = len({rule.id for rule in (*plan.prompt.rules, *plan.completion.rules)})
+    share = 100 * (rules - len(result.uncovered)) / rules if rules else 100.0
+    return (
+        f"cases reach {share:.1f} % of the rules, which is under {least:g} %"
+        if least is not None and share < least
+        else ""
+    )
 
 
 def _report(path: Path, result: SuiteResult) -> None:
