@@ -26,6 +26,8 @@ LONGEST = 480
 
 _SILENT = Remembered[None](16_384)
 """Texts that say nothing else."""
+_UNSIGNED = Remembered[None](16_384)
+"""Texts without signs."""
 _LETTERS = 0.7  # of what is natural language, this share is letters and spaces
 _SHORTEST = 8
 
@@ -53,9 +55,15 @@ def readings(text: str, depth: int = DEPTH, among: Signs | None = None) -> list[
 
 def signs(text: str) -> Signs:
     """By which views some part of `text` may say something else: of ordinary prose there are none."""
+    mark = mark_of(text)
+    if mark in _UNSIGNED:
+        return _NO_SIGNS
     there = frozenset(text)
     found = [i for i, view in enumerate(_VIEWS) if view.here(there) and (view.anywhere or view.marked.search)(text)]
-    return Signs(frozenset(found), odd(fold(text)))
+    said = Signs(frozenset(found), odd(fold(text)))
+    if said == _NO_SIGNS:
+        _UNSIGNED.keep(mark, None)
+    return said
 
 
 def _parts(text: str) -> list[str]:
@@ -313,6 +321,7 @@ class Signs(NamedTuple):
     odd: bool
 
 
+_NO_SIGNS = Signs(frozenset(), odd=False)
 _ANY_CODES = re.compile(r"(?:(?:3[2-9]|[4-9][0-9]|1[01][0-9]|12[0-6])\b[ ,;]{1,2}){8,}")
 _ANY_SPACED = re.compile(r"[^\W_](?:[ ._*|/·-]{1,3}[^\W_](?![^\W_])){4,}[ ._*|/·-]{1,3}[^\W_]")
 _ANY_LEET = re.compile(r"[A-Za-z][0134578@$!|][A-Za-z]|[0134578@$!][A-Za-z]{2,}")
