@@ -23,7 +23,7 @@ _DIGITS = 6
 
 @dataclass(frozen=True, slots=True)
 class Guarantee:
-    """`at`: the threshold, from which on a score counts; None where the rows are too few. `wrong` of `n` rows are on its wrong
+    """`at`: the threshold, from which on a score counts; None where the rows are too few, or too many score 1. `wrong` of `n` rows are on its wrong
     side (negatives flagged, or positives missed), and `bound` is the upper bound of that rate with the `confidence` that was
     asked. `other`: what the threshold costs: recall, or the rate of false alarms; None where there are no such rows. `least`: how
     many rows it takes at all; `tighter`: how many for half the rate."""
@@ -48,12 +48,12 @@ def guaranteed(
     n = len(rows)
     least, tighter = rows_for(rate, confidence), rows_for(rate / 2, confidence)
     k = _most(n, rate, confidence)
-    if k < 0:
+    if k < 0 or (goal == "fpr" and rows[n - k - 1] >= 1.0):  # too few rows, or no score is above those
         return Guarantee(None, 0, n, upper_bound(0, n, confidence) if n else 1.0, None, least, tighter)
     # Rounded to the safe side, as a policy's file will have it.
     if goal == "fpr":
         edge = float(rows[n - k - 1])
-        at = min(1.0, (math.floor(edge * 10**_DIGITS) + 1) / 10**_DIGITS)
+        at = (math.floor(edge * 10**_DIGITS) + 1) / 10**_DIGITS
         wrong = int((rows >= at).sum())
         other = _share(scores[truth] >= at)
     else:

@@ -275,7 +275,9 @@ def _lines(shown: Sequence[Mapping[str, Any]], goal: Goal) -> Iterator[str]:
             yield f"{rule}  {one['where']}"
         sure = f"{one['confidence']:.4g}"
         if one["at"] is None:
-            yield f"  {one['head']}: no threshold is shown to hold it: it takes {one['least']:,} {rows}, there are {one['n']:,}"
+            few = f"it takes {one['least']:,} {rows}, there are {one['n']:,}"
+            why = few if one["n"] < one["least"] else f"too many {rows} have the highest score that there is"
+            yield f"  {one['head']}: no threshold is shown to hold it: {why}"
             continue
         yield f"  {one['head']}: above {one['at']:.6f} (now {one['now']:.6f})"
         cost = "" if one["other"] is None else f"; {'recall' if goal == 'fpr' else 'false alarms'} {one['other']:.1%}"

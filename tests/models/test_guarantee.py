@@ -48,11 +48,19 @@ def test_what_it_says_of_the_rows_is_so(scores: list[float], goal: str) -> None:
     given_scores = np.array(scores)
     truth = np.arange(len(scores)) % 5 == 0 if goal == "fpr" else np.arange(len(scores)) % 5 != 0
     found = guaranteed(given_scores, truth, "fpr" if goal == "fpr" else "recall", 0.1, 0.8)
-    assert found.at is not None
+    if found.at is None:
+        assert goal == "fpr"
+        assert (given_scores[~truth] == 1.0).sum() > 0
+        return
     flagged = given_scores >= found.at
     assert found.wrong == (flagged[~truth].sum() if goal == "fpr" else (~flagged)[truth].sum())
     assert found.bound <= 0.1
     assert found.other == (flagged[truth] if goal == "fpr" else flagged[~truth]).mean()
+
+
+def test_scores_that_nothing_is_above() -> None:
+    found = guaranteed([1.0] * 40 + [0.5] * 40, [False] * 80, "fpr", 0.1, 0.95)
+    assert (found.at, found.n) == (None, 80)
 
 
 @pytest.mark.parametrize("goal", ["fpr", "recall"])
