@@ -266,7 +266,7 @@ class TestKeys:
             add_key(keys, key)
             await asyncio.sleep(LOOK_EVERY + 0.2)  # until the file of keys is looked at
             assert await status("salt", second) == 400
-            await asyncio.sleep(0.1)  # and the file of its policy
+            await in_force(proxy).look()  # and the file of its policy
             write(late, policy("pepper"))
             await changed(proxy)
             assert [await status(word, second) for word in ("salt", "pepper")] == [200, 400]
