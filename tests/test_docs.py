@@ -28,8 +28,9 @@ from lockgate.policy.cases import run_suite
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.flag_note import FlagNote
 from lockgate.policy.load import load_policy, load_suite
-from lockgate.policy.schema import Policy, Rule, Then
+from lockgate.policy.schema import Overlay, Policy, Rule
 from lockgate.policy.suite import Case, Expect
+from lockgate.policy.then import Then
 from lockgate_proxy.cli import main, parser
 from lockgate_proxy.effective import read_effective
 from lockgate_proxy.settings import Settings
@@ -246,7 +247,15 @@ def test_every_key_and_label_of_a_detector_is_on_its_page(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("heading", "model"),
-    [("policy", Policy), ("rule", Rule), ("then", Then), ("flag", FlagNote), ("case", Case), ("expect", Expect)],
+    [
+        ("policy", Policy),
+        ("rule", Rule),
+        ("then", Then),
+        ("flag", FlagNote),
+        ("overlay", Overlay),
+        ("case", Case),
+        ("expect", Expect),
+    ],
 )
 def test_every_key_of_a_policy_is_on_its_page(heading: str, model: Any) -> None:
     tables = re.findall(rf"<!-- keys: {heading} -->\n(.*?)\n\n", pages.text_of("docs/policies.md"), re.DOTALL)

@@ -54,9 +54,9 @@ ROOMS: dict[str, set[str]] = {
     "policy.conflicts": VALUES | {"policy.plan"},
     "policy.amend": {"errors"},
     "policy.merged": {"policy"},
-    "policy.lint": VALUES | {"policy", "policy.conditions", "policy.conflicts", "policy.plan"},
+    "policy.lint": VALUES | {"policy", "policy.conditions", "policy.conflicts", "policy.plan", "policy.scope"},
     "policy.compile": VALUES
-    | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan", "policy.sweeps"},
+    | {"detectors", "policy", "policy.conditions", "policy.nearest", "policy.plan", "policy.scope", "policy.sweeps"},
     # A plan at work. No station knows the one before it.
     "masks": set(),
     "act": VALUES | {"masks", "policy.plan"},

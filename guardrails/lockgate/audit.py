@@ -59,6 +59,7 @@ class Line:
     policy: str = ""
     policy_hash: str = ""
     policy_commit: str = ""
+    overlays: Sequence[str] = ()
     verdicts: Mapping[Side, Verdict] = field(default_factory=dict)
     texts: Sequence[Segment] = ()
     marks: Mapping[str, str] = field(default_factory=dict)
@@ -198,6 +199,7 @@ def record(line: Line, marker: Marker) -> dict[str, Any]:
         "policy": line.policy,
         "policy_hash": line.policy_hash,
         **({"policy_commit": line.policy_commit} if line.policy_commit else {}),
+        **({"overlays": list(line.overlays)} if line.overlays else {}),
         "timings": {name: round(seconds, 6) for name, seconds in line.timings.items()},
         "text_marks": marks,
     }

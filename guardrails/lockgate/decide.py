@@ -41,7 +41,7 @@ class _Hit:
 
 
 def blank(plan: Plan, side: Side) -> Verdict:
-    return Verdict(side, plan.policy, plan.hash, commit=plan.commit, models=plan.models)
+    return Verdict(side, plan.policy, plan.hash, commit=plan.commit, models=plan.models, overlays=plan.overlaid)
 
 
 def decide(

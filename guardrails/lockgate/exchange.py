@@ -45,7 +45,7 @@ class Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used. `country` (ISO
+    """Who asks, and in what setting: what `request.*` shows to a condition. `tenant` is whose key was used, `key` its id. `country` (ISO
     3166) and `language` (ISO 639, with a country's or without) are what a trusted door says of the asker; "" unknown."""
 
     model: str = ""
@@ -54,6 +54,7 @@ class Subject:
     tenant: str = ""
     country: str = ""
     language: str = ""
+    key: str = ""
 
 
 @dataclass(slots=True)

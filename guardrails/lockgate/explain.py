@@ -49,23 +49,27 @@ async def explain(
     tenant: str = "",
     country: str = "",
     language: str = "",
+    key: str = "",
     text: bool = False,
 ) -> Report:
-    """The report. `tags`, `tenant`, `country` and `language` are what the proxy would know of the client. Raises WireError
-    for what is no chat request, answer or event."""
-    report: Report = {"policy": _policy(plan), "rules": [_rule(rule) for rule in _rules(plan)]}
-    subject = Subject("", "", tuple(tags), tenant, country, language)
+    """The report. `tags`, `tenant`, `country`, `language` and `key` (its id) are what the proxy would know of the client.
+    Raises WireError for what is no chat request, answer or event, and PolicyError for overlays that contradict each other."""
+    subject = Subject("", "", tuple(tags), tenant, country, language, key)
     exchange = Exchange(new_id(), "chat", subject)
     goes = True
+    report: Report = {}
     if recorded.request is not None:
         document = parse(recorded.request)
         reading = ChatLens().read_request(document)
         exchange.subject = replace(subject, model=reading.subject.model, user=reading.subject.user)
         exchange.stream, exchange.choices = reading.stream, reading.choices
+        plan = plan.chosen(exchange)
         verdict = await Passage(plan, exchange).prompt(reading)
         goes = not _stopped(verdict)
         report["prompt"] = _side(plan, reading, verdict, text=text)
         report["prompt"]["result"] = _sent(verdict, recorded.request, document)
+    plan = plan.chosen(exchange)
+    report = {"policy": _policy(plan), "rules": [_rule(rule) for rule in _rules(plan)], **report}
     told = _told(recorded)
     if told is not None:
         exchange.stream = False
@@ -85,6 +89,7 @@ def _policy(plan: Plan) -> Report:
     return {
         "name": plan.policy,
         "hash": plan.hash,
+        "overlays": list(plan.overlaid),
         "files": list(plan.sources),
         "deadline_ms": round(plan.deadline * 1000),
         "unknown": plan.unknown,

@@ -89,7 +89,7 @@ class Guard:
         self._engine = engine or Engine()
         key = mask_key or os.environ.get("LOCKGATE_MASK_KEY", "").encode()
         self._masker = Masker(key) if key else PROCESS
-        if self.plan.masks and not key:
+        if any(plan.masks for plan in self.plan.every) and not key:
             _log.warning("no mask key is given: after a restart, values have other masks, and prompt caches miss")
 
     # The verdict alone.
@@ -215,7 +215,7 @@ class Guard:
     def _streamed(self, passage: Passage, source: Any) -> Generator[Any, Any, Any]:
         """The pieces of a generator or an SDK's stream. What is sent or thrown at a piece reaches the source when it is
         asked for its next; what a generator returns is guarded as an answer of its own."""
-        pieces = Pieces(passage.stream(), passage.exchange if self.plan.logprobs else None)
+        pieces = Pieces(passage.stream(), passage.exchange if passage.plan.logprobs else None)
         step: Callable[[], Any] = partial(next, source)
         try:
             while True:

@@ -39,7 +39,7 @@ from lockgate.wire.lens import choice_of
 
 
 class Passage:
-    """Runs one exchange through a plan. `verdicts` collects what was decided, for the audit; a `marker` marks the texts
+    """Runs one exchange through a plan, under the overlays that cover it. `verdicts` collects what was decided, for the audit; a `marker` marks the texts
     of a stream, which are not kept; a `masker` has the key of masks; the document of the `request` declares what
     JSON the answer holds."""
 
@@ -53,6 +53,7 @@ class Passage:
         masker: Masker = PROCESS,
         request: Any = None,
     ) -> None:
+        plan = plan.chosen(exchange)
         self.plan = plan
         self.editing = Editing(masker.masks(exchange.subject.tenant), Declared(request), limit=plan.max_hold)
         self.notes = Notes(plan, exchange, self.editing)

@@ -163,6 +163,8 @@ class Verdict:
     models: tuple[str, ...] = ()
     commit: str = ""
     """Of the policy's files, where they are in a git checkout."""
+    overlays: tuple[str, ...] = ()
+    """Ids of those that covered the exchange, in the order in which they were laid."""
     refused_choices: dict[int, str] = field(default_factory=dict)
     revised: tuple[str, ...] = ()
     """Pointers of the texts that a model wrote anew."""
@@ -198,6 +200,7 @@ class Verdict:
             "policy": self.policy,
             "policy_hash": self.policy_hash,
             **({"policy_commit": self.commit} if self.commit else {}),
+            **({"overlays": list(self.overlays)} if self.overlays else {}),
             "rules": [_rule(r) for r in self.rules],
             "findings": [_finding(f, place) for f in self.findings[:LISTED]],
             "edits": [{"where": place(e.where), "span": list(e.span), "rule": e.rule} for e in self.edits[:LISTED]],

@@ -67,7 +67,7 @@ def _compiled(path: Path, key: ClientKey, line: int) -> Plan:
         require_judge(plan.judged, hint="set judge_url and judge_model")
     except LockgateError as error:
         raise SettingsError(f"{path}:{line}: policy: {error}") from None
-    return replace(plan, commit=commit_of(plan.sources))
+    return plan.at_commit(commit_of(plan.sources))
 
 
 def _stamp(path: Path) -> Stamp:

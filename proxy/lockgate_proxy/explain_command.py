@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TextIO
 
 from lockgate.errors import SettingsError, WireError
+from lockgate.exchange import Exchange, Subject
 from lockgate.explain import explain
 from lockgate.policy.compile import compile_policy
 from lockgate.policy.load import load_policy
 from lockgate.policy.locate import find_policy
-from lockgate.policy.merged import merged_text
+from lockgate.policy.merge import overlaid
+from lockgate.policy.merged import merge_order, merged_text
+from lockgate.policy.scope import ROUTES
 from lockgate_proxy.command import OK
 from lockgate_proxy.explain_text import render
 from lockgate_proxy.recording import placed, read_recording
@@ -38,16 +41,22 @@ def explain_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, also on a terminal")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="tag of the exchange; repeatable")
     parser.add_argument("--tenant", default="", metavar="NAME", help="tenant of the exchange")
+    parser.add_argument("--key", default="", metavar="ID", help="id of the client key")
     parser.add_argument("--country", default="", metavar="CODE", help="country of the asker, as DE")
     parser.add_argument("--language", default="", metavar="CODE", help="language of the asker, as de-AT")
+    parser.add_argument("--model", default="", metavar="NAME", help="model that is asked, for --effective")
+    parser.add_argument("--route", default="chat", choices=ROUTES, help="API that is used, for --effective (chat)")
 
 
 def run_explain(given: argparse.Namespace) -> int:
     policy = load_policy(find_policy(given.policy))
     plan = compile_policy(policy)
     if given.effective:
+        subject = Subject(given.model, "", tuple(given.tag), given.tenant, given.country, given.language, given.key)
+        plan = plan.chosen(Exchange("", given.route, subject))
+        policy = overlaid(policy, plan.overlaid) if plan.overlaid else policy
         assert policy.tree is not None
-        print(f"# {plan.policy} {plan.hash}\n{merged_text(policy.tree)}", end="")
+        print(f"# {plan.policy} {plan.hash}\n{merge_order(policy)}{merged_text(policy.tree)}", end="")
         return OK
     if given.file is None:
         raise SettingsError("name the file of an exchange, or say --effective")
@@ -55,7 +64,7 @@ def run_explain(given: argparse.Namespace) -> int:
     body = _read(given.file)
     recorded = read_recording(name, body)
     try:
-        known = {name: getattr(given, name) for name in ("tenant", "country", "language")}
+        known = {name: getattr(given, name) for name in ("tenant", "country", "language", "key")}
         report = asyncio.run(explain(plan, recorded, tags=given.tag, text=given.text, **known))
     except WireError as error:
         raise placed(error, name, body) from None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from lockgate.errors import WireError
+from lockgate.errors import PolicyError, WireError
 from lockgate.exchange import Exchange, Subject
 from lockgate.ids import new_id
 from lockgate.passage import Passage
@@ -18,7 +19,7 @@ from lockgate.wire.given import MEMBER, REASON, taken
 from lockgate.wire.lens import Dialect, RequestReading
 from lockgate_proxy import observe, problems
 from lockgate_proxy.admit import ClientGone, Receive, Scope, Send, read_body, server_of
-from lockgate_proxy.asker import country_of, language_of
+from lockgate_proxy.asker import country_of, language_of, tags_of
 from lockgate_proxy.forward import BODILESS
 from lockgate_proxy.headers import BODY_DEPENDENT, Headers, request_headers, value_of, without
 from lockgate_proxy.logprobs import wanted
@@ -26,6 +27,8 @@ from lockgate_proxy.plain import answer_plain, synthetic_answer
 from lockgate_proxy.streaming import answer_stream, synthetic_stream
 from lockgate_proxy.upstream import UpstreamError
 from lockgate_proxy.visit import Context, Visit, account, remember, report
+
+_log = logging.getLogger("lockgate.proxy")
 
 _EVENT_STREAM = b"text/event-stream"
 _NAMELESS = frozenset({b"", b"text/plain", b"application/octet-stream"})
@@ -54,6 +57,11 @@ async def handle(
     except (ClientGone, asyncio.CancelledError):
         visit.left()
         raise
+    except PolicyError as error:  # overlays that can't hold together: it quotes the policy, and nothing of the exchange
+        _log.error("exchange %s is refused, since its policy can't be compiled: %s", visit.id, error)
+        visit.outcome = "unavailable"
+        context.count("guardrail_unavailable")
+        await visit.refuse(problems.internal())
     except Exception as error:  # noqa: BLE001 - the client gets a clear answer, whatever broke
         report(visit, error)
         if visit.started:
@@ -80,6 +88,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         reading.skipped |= {f"/{MEMBER}/context/{i}": REASON for i in range(len(given.context))}
     marker = context.audit.marker if context.audit is not None else None
     passage = visit.passage = Passage(context.plan, exchange, marker=marker, masker=context.masker, request=document)
+    observe.chosen(context.metrics, passage.plan)
     with context.tracing.span(PROMPT) as span:
         verdict = await passage.prompt(reading)
         context.tracing.describe(span, verdict)
@@ -99,7 +108,7 @@ async def _exchange(visit: Visit, dialect: Dialect, scope: Scope, receive: Recei
         plain = body.plain if given is None else given.body
         sent = plain = edit_document(plain, document, verdict.edits, dialect.dependants)
         headers = without(headers, BODY_DEPENDENT)
-    visit.logprobs = wanted(context.plan, exchange, dialect, document, context.unable)
+    visit.logprobs = wanted(passage.plan, exchange, dialect, document, context.unable)
     await _forward(visit, dialect.answering(exchange, verdict.edits), scope, headers, sent, plain, verdict)
 
 
@@ -111,10 +120,11 @@ def _exchange_of(visit: Visit, dialect: Dialect, reading: RequestReading, header
         subject=Subject(
             subject.model,
             subject.user,
-            caller.tags,
+            tuple(dict.fromkeys((*caller.tags, *tags_of(settings, headers)))),
             caller.tenant,
             country_of(settings, headers),
             language_of(settings, headers),
+            caller.key,
         ),
         stream=reading.stream,
         choices=reading.choices,

@@ -110,7 +110,8 @@ async def _answer(visit: Visit, dialect: Dialect, scope: Scope, receive: Receive
 def _remembered(visit: Visit, dialect: Dialect, reading: RequestReading) -> Passage:
     """The exchange, for the audit line. No rule of the policy looks at it: nothing of it leaves."""
     context = visit.context
-    subject = replace(reading.subject, tags=context.caller.tags, tenant=context.caller.tenant)
+    caller = context.caller
+    subject = replace(reading.subject, tags=caller.tags, tenant=caller.tenant, key=caller.key)
     marker = context.audit.marker if context.audit is not None else None
     passage = Passage(context.plan, Exchange(visit.id, dialect.dialect, subject), marker=marker)
     passage.exchange.prompt = reading.segments
@@ -170,7 +171,7 @@ def _result(found: Moderated | None) -> dict[str, Any]:
 def _verdict(
     visit: Visit, moderator: Moderator, reading: RequestReading, results: Sequence[Moderated | None]
 ) -> Verdict:
-    plan = visit.context.plan
+    plan = visit.plan
     read = [segment.where for segment in reading.segments if segment.kind == "text"]
     skipped = {segment.where: "link: not text" for segment in reading.segments if segment.kind == "link"}
     several = len(results) > 1

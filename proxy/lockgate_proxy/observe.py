@@ -67,6 +67,12 @@ def expect(metrics: Metrics, plan: Plan) -> None:
     metrics.expect(plan.policy, plan.hash, [(rule.id, rule.detectors, rule.on_error) for rule in rules.values()])
 
 
+def chosen(metrics: Metrics | None, plan: Plan) -> None:
+    """An exchange has this plan: a key's own, perhaps, or one under overlays."""
+    if metrics is not None and (plan.policy, plan.hash) not in metrics.policies:
+        expect(metrics, plan)
+
+
 def begin(visit: Visit, scope: Scope, dialect: Dialect | None = None) -> Seen | None:
     """The exchange begins. None where nobody wants to know."""
     context = visit.context
@@ -103,8 +109,7 @@ class Seen:
         metrics, plan = context.metrics, context.plan
         if metrics is not None:
             metrics.in_flight += 1
-            if (plan.policy, plan.hash) not in metrics.policies:  # a key's own
-                expect(metrics, plan)
+            chosen(metrics, plan)
         if context.tracing.on:
             template = "" if dialect is None else f"/v1{dialect.path}"
             attributes = {names.METHOD: self._method, names.SCHEME: scope.get("scheme", "http"), names.ID: visit.id}

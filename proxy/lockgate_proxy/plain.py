@@ -58,7 +58,7 @@ async def answer_plain(visit: Visit, dialect: Dialect, answer: Answer, prompt: V
     if verdict.action is Action.REFUSE and isinstance(document, dict) and document.get("error") is not None:
         # Its words are judged with the first choice's, and stand in none.
         sent = splice(sent, {"/error": b"null"})
-    if verdict.action is Action.REFUSE and context.plan.unknown == "refuse":
+    if verdict.action is Action.REFUSE and visit.plan.unknown == "refuse":
         # What belongs to no choice, and could not be read.
         sent = splice(sent, {where: b"null" for where in reading.unknown if choice_of(where) is None})
     headers = answer_headers(answer.headers, length=False)

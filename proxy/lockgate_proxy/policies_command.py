@@ -17,6 +17,7 @@ from lockgate.policy.lint import Remark, lint
 from lockgate.policy.load import load_policy, load_suite, test_file_of
 from lockgate.policy.locate import find_policy, policies_dir
 from lockgate.policy.plan import Plan
+from lockgate.policy.scope import combinations
 from lockgate_proxy.command import FAILED, OK, WRONG
 from lockgate_proxy.confidence_command import write_out
 from lockgate_proxy.junit import TestSuite, junit
@@ -48,10 +49,16 @@ class _Checked:
     plan: Plan | None = None
     remarks: Sequence[Remark] = ()
     error: PolicyError | None = None
+    combined: int = 0
 
     @property
     def rules(self) -> int:
         return len({rule.id for rule in (*self.plan.prompt.rules, *self.plan.completion.rules)}) if self.plan else 0
+
+    @property
+    def _overlays(self) -> str:
+        overlays = self.plan.overlays if self.plan is not None else None
+        return f", {len(overlays.scopes)} overlays in {self.combined} combinations" if overlays is not None else ""
 
     def public(self) -> dict[str, Any]:
         shown: dict[str, Any] = {"path": str(self.path), "ok": self.error is None}
@@ -59,13 +66,15 @@ class _Checked:
             return shown | {"at": self.error.where, "error": str(self.error)}
         assert self.plan is not None
         shown |= {"policy": self.plan.policy, "hash": self.plan.hash, "rules": self.rules}
+        if self.plan.overlays is not None:
+            shown |= {"overlays": [name for name, _ in self.plan.overlays.scopes], "combinations": self.combined}
         return shown | {"remarks": [remark.public() for remark in self.remarks]}
 
     def print(self) -> None:
         if self.plan is None:
             print(f"WRONG {self.path}\n  {self.error}")
             return
-        print(f"ok    {self.path}  {self.plan.policy} {self.plan.hash}, {self.rules} rules")
+        print(f"ok    {self.path}  {self.plan.policy} {self.plan.hash}, {self.rules} rules{self._overlays}")
         for remark in self.remarks:
             about = f"{remark.rule}: " if remark.rule and remark.kind != "conflict" else ""
             level = "warning: " if remark.level == "warning" else ""
@@ -78,10 +87,26 @@ def _checked(path: Path) -> _Checked:
         policy = load_policy(path)
         plan = compile_policy(policy)
         tests = test_file_of(path)
+        combined = _combined(plan)
         suite = load_suite(tests) if tests.exists() else None
     except PolicyError as error:
         return _Checked(path, error=error)
-    return _Checked(path, plan, lint(policy, plan, suite))
+    return _Checked(path, plan, lint(policy, plan, suite), combined=combined)
+
+
+MOST_COMBINATIONS = 4096
+"""Combinations of overlays that are compiled to check a policy."""
+
+
+def _combined(plan: Plan) -> int:
+    """How many combinations of overlays there are. Raises PolicyError for one that does not compile."""
+    if plan.overlays is None:
+        return 0
+    names = [name for name, _ in plan.overlays.scopes]
+    found = combinations([scope for _, scope in plan.overlays.scopes], MOST_COMBINATIONS)
+    for holding in found:
+        plan.overlays.plan_for_ids(tuple(names[i] for i in holding))
+    return len(found)
 
 
 def _plan(path: Path) -> Plan:
@@ -145,10 +170,10 @@ def run_tests(given: argparse.Namespace) -> int:
 
 def _too_few(plan: Plan, result: SuiteResult, least: float | None) -> str:
     """What is said where cases reach too few of the rules; "" where they reach enough, or nobody asked."""
-    rules = len({rule.id for rule in (*plan.prompt.rules, *plan.completion.rules)})
-    share = 100 * (rules - len(result.uncovered)) / rules if rules else 100.0
+    share = 100 * (result.parts - len(result.uncovered)) / result.parts if result.parts else 100.0
+    over = " and overlays" if plan.overlays is not None else ""
     return (
-        f"cases reach {share:.1f} % of the rules, which is under {least:g} %"
+        f"cases reach {share:.1f} % of the rules{over}, which is under {least:g} %"
         if least is not None and share < least
         else ""
     )
@@ -165,4 +190,4 @@ def _report(path: Path, result: SuiteResult) -> None:
     if not result.cases:
         print("  FAIL  the suite is empty: a policy without cases is not tested")
     if result.uncovered:
-        print(f"  rules that no case reaches: {', '.join(result.uncovered)}")
+        print(f"  what no case reaches: {', '.join(result.uncovered)}")

@@ -61,7 +61,7 @@ def load_plan(path: str) -> Loaded:
             break
     plan = compile_policy(policy)
     require_judge(plan.judged, hint="set judge_url and judge_model")
-    return Loaded(replace(plan, commit=commit_of(plan.sources)), stamps)
+    return Loaded(plan.at_commit(commit_of(plan.sources)), stamps)
 
 
 def stamps_of(files: tuple[str, ...]) -> Stamps:
@@ -150,7 +150,8 @@ class InForce:
             self._callers.install(context, ring)
         self._stamps, self._error = loaded.stamps, ""
         if context.metrics is not None and context.plan.hash != old.plan.hash:
-            context.metrics.policies.discard((old.plan.policy, old.plan.hash))
+            for plan in old.plan.every:
+                context.metrics.policies.discard((plan.policy, plan.hash))
             expect(context.metrics, context.plan)
         context.count("policy_reloaded")
         _log.info("policy %s is in force: %s (before: %s)", context.plan.policy, context.plan.hash, old.plan.hash)

@@ -113,6 +113,11 @@ class Settings(BaseModel):
         description="Header in which a trusted door in front says the asker's country, as an ISO 3166 code.",
         pattern=_HEADER,
     )
+    tags_header: str | None = Field(
+        None,
+        description="Header in which a trusted door in front gives tags of the exchange, commas between them.",
+        pattern=_HEADER,
+    )
     language_header: str | None = Field(
         None, description="Header that says the asker's language: its first tag counts.", pattern=_HEADER
     )

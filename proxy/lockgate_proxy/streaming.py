@@ -77,7 +77,7 @@ async def answer_stream(visit: Visit, dialect: Dialect, answer: Answer, prompt: 
         choices=visit.passage.exchange.choices,
         note=visit.note(prompt),
         prompt_flags=list(prompt.flags),
-        limit=context.plan.hold_limit * _BYTES,
+        limit=visit.plan.hold_limit * _BYTES,
     )
     reader = _Reader(visit, answer)  # raises while the answer can still be another one
     headers = without(answer_headers(answer.headers), _FRAMING)

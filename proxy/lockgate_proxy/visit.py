@@ -93,9 +93,14 @@ class Visit:
     logprobs: Logprobs | None = None  # where a rule reads them
     server: Server | None = None  # ours, which sends a whole answer at once
 
+    @property
+    def plan(self) -> Plan:
+        """The policy of this exchange: once it is read, under the overlays that cover it."""
+        return self.passage.plan if self.passage is not None else self.context.plan
+
     def own_headers(self, verdict: Verdict | None) -> Headers:
         """`x-lockgate-*`: ids and words of ours only, never text."""
-        plan = self.context.plan
+        plan = self.plan
         headers = [
             (b"x-lockgate-id", self.id.encode()),
             (b"x-lockgate-policy", _policy(plan.policy, plan.hash)),
@@ -103,6 +108,8 @@ class Visit:
         ]
         if plan.commit:
             headers.append((b"x-lockgate-commit", plan.commit.encode()))
+        if plan.overlaid:
+            headers.append((b"x-lockgate-overlays", ", ".join(plan.overlaid).encode()))
         if verdict is not None and verdict.rules and verdict.deciding:
             headers.append((b"x-lockgate-rule", verdict.deciding.encode()))
         if self.passage is not None and self.passage.verdicts:
@@ -118,7 +125,7 @@ class Visit:
 
     def note(self, verdict: Verdict | None = None) -> dict[str, Any]:
         """The `lockgate` object of an answer."""
-        shown: dict[str, Any] = {"id": self.id, "policy": self.context.plan.policy}
+        shown: dict[str, Any] = {"id": self.id, "policy": self.plan.policy}
         if verdict is not None:
             shown["action"] = verdict.action.word
             shown["rules"] = verdict.applied
@@ -198,9 +205,10 @@ def remember(visit: Visit) -> None:
         status=visit.status,
         outcome=visit.outcome,
         error=visit.error,
-        policy=context.plan.policy,
-        policy_hash=context.plan.hash,
-        policy_commit=context.plan.commit,
+        policy=visit.plan.policy,
+        policy_hash=visit.plan.hash,
+        policy_commit=visit.plan.commit,
+        overlays=visit.plan.overlaid,
         tenant=context.caller.tenant,
         key=context.caller.key,
         timings=visit.timings,

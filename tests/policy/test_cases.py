@@ -98,7 +98,7 @@ cases:
 
 async def test_an_empty_suite_does_not_pass() -> None:
     result = await run(REDACTS)
-    assert result == SuiteResult((), ("words",))
+    assert result == SuiteResult((), ("words",), 1)
     assert not result.passed
 
 

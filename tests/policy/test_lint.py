@@ -163,3 +163,24 @@ def test_the_shipped_policies_have_no_warnings(name: str) -> None:
     policy = load_policy(path)
     suite = load_suite(path.with_name(f"{name}_test.yaml"))
     assert [remark for remark in lint(policy, compile_policy(policy), suite) if remark.kind in WARNINGS] == []
+
+
+def test_what_overlays_bring(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(
+        "version: 1\nname: p\nrules:\n  - {id: tea, side: prompt, use: {words: {words: [tea]}}, then: refuse}\n"
+        "overlays:\n"
+        "  - {id: a, where: {tenant: a}, rules: [{id: gin, side: completion, use: {words: {words: [gin]}}, stream: hold, "
+        "then: refuse}]}\n"
+        "  - {id: b, where: {tenant: b}, unknown: refuse}\n",
+        encoding="utf-8",
+    )
+    suite = Suite.model_validate(
+        {
+            "version": 1,
+            "cases": [{"name": "x", "prompt": "tea", "tenant": "b", "expect": {"action": "refuse", "rules": "tea"}}],
+        }
+    )
+    policy = load_policy(tmp_path / "p.yaml")
+    found = lint(policy, compile_policy(policy), suite)
+    assert [(one.kind, one.rule) for one in found] == [("hold", "gin"), ("untested", "gin"), ("untested", "")]
+    assert all("overlay a" in one.says for one in found)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from lockgate.policy.document import Node, parse_document
 from lockgate.policy.load import load_policy
-from lockgate.policy.merged import merged_text
+from lockgate.policy.merge import overlaid
+from lockgate.policy.merged import merge_order, merged_text
 
 POLICIES = Path(__file__).resolve().parents[2] / "policies"
 
@@ -76,3 +77,28 @@ def node(value: object) -> Node:
 @given(st.dictionaries(st.text("abcd", min_size=1, max_size=4), TREES, min_size=1, max_size=3))
 def test_whatever_is_in_it_is_read_again(tree: dict[str, object]) -> None:
     assert parse_document(merged_text(node(tree)).encode(), "x").plain() == tree
+
+
+def test_the_order_of_the_merge(tmp_path: Path) -> None:
+    (tmp_path / "far.yaml").write_text("version: 1\nname: far\nunknown: flag\n", encoding="utf-8")
+    (tmp_path / "part.yaml").write_text("version: 1\nname: part\nunseen: flag\n", encoding="utf-8")
+    near = tmp_path / "near.yaml"
+    near.write_text(
+        "version: 1\nname: near\nextends: [far.yaml]\noverlays:\n"
+        "  - {id: a, where: {tenant: a}, extends: [part.yaml]}\n  - {id: b, where: {tenant: b}, unknown: refuse}\n",
+        encoding="utf-8",
+    )
+    policy = load_policy(near)
+    assert merge_order(policy) == (
+        f"# merge order, the last goes first:\n#   1. {tmp_path}/far.yaml\n#   2. {near}\n"
+        "# overlays, where they hold: a, b\n"
+    )
+    assert merge_order(overlaid(policy, ("a",))) == (
+        f"# merge order, the last goes first:\n#   1. {tmp_path}/far.yaml\n#   2. {near}\n"
+        f"#   3. {tmp_path}/part.yaml\n#   4. {near}:5, overlay a\n"
+    )
+    under = overlaid(policy, ("a",))
+    assert under.tree is not None
+    again = tmp_path / "again.yaml"
+    again.write_text(merged_text(under.tree), encoding="utf-8")
+    assert load_policy(again).hash == under.hash

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from lockgate.exchange import KINDS, ROLES
 from lockgate.policy.load import load_policy
-from lockgate.policy.schema import DEFAULT_MESSAGE, Policy, Refusal, Rewrite, Rule, published_schema
+from lockgate.policy.schema import Policy, Rule, published_schema
+from lockgate.policy.then import DEFAULT_MESSAGE, Refusal, Rewrite
 
 _RULE = {"id": "r", "side": "prompt", "use": "pii", "then": "refuse"}
 _PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "policy.schema.json"

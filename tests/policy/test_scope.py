@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from lockgate.exchange import Exchange, Reading, Segment, Subject
 from lockgate.passage import Passage
-from lockgate.policy.scope import Scope
+from lockgate.policy.scope import Scope, combinations
 from lockgate.verdict import Action
 from saying import plan_of, rule
 
@@ -91,3 +91,44 @@ async def test_a_text_that_no_rule_here_looks_at_is_recorded_as_such() -> None:
     verdict = await Passage(plan, Exchange("01", "chat", Subject(country="FR"))).answer(reading)
     assert verdict.coverage.public()["scanned"] == {}
     assert verdict.coverage.skipped[WHERE].startswith("unwatched")
+
+
+@pytest.mark.parametrize(
+    ("scope", "subject", "expected"),
+    [
+        ({"key": "abcd2345"}, {"key": "abcd2345"}, True),
+        ({"key": "abcd2345"}, {}, False),
+        ({"tag": "public"}, {"tags": ("night", "public")}, True),
+        ({"tag": ["gold-*", "x"]}, {"tags": ("gold-1",)}, True),
+        ({"tag": "public"}, {"tags": ()}, False),
+    ],
+)
+def test_keys_and_tags(scope: dict[str, Any], subject: dict[str, Any], expected: bool) -> None:
+    assert holds(scope, **subject) is expected
+
+
+def scopes(*said: dict[str, Any]) -> list[Scope]:
+    return [Scope.model_validate(one) for one in said]
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (({"tenant": "a"}, {"tenant": "b"}), [(0,), (1,)]),
+        (({"tenant": "a"}, {"country": "DE"}), [(0,), (1,), (0, 1)]),
+        (({"tenant": "a"}, {"tenant": ["a", "b"]}), [(1,), (0, 1)]),
+        (({"model": "gpt-*"}, {"model": "gpt-5"}), [(0,), (0, 1)]),
+        (({"tag": "x"}, {"tag": "y"}), [(0,), (1,), (0, 1)]),
+        (({"language": "de"}, {"language": "de-AT"}), [(0,), (0, 1)]),
+        (({"tenant": "a", "route": "chat"}, {"tenant": "a", "route": "responses"}), [(0,), (1,)]),
+    ],
+)
+def test_which_can_hold_together(said: tuple[dict[str, Any], ...], found: list[tuple[int, ...]]) -> None:
+    assert combinations(scopes(*said), 100) == found
+
+
+def test_no_more_than_asked_the_smallest_first() -> None:
+    said = [{"tenant": f"t{i}"} for i in range(50)] + [{"country": c} for c in ("DE", "AT", "CH")]
+    found = combinations(scopes(*said), 20)
+    assert len(found) <= 20
+    assert all(len(one) == 1 for one in found)

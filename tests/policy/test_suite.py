@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from lockgate.policy.suite import Case, Expect, Pinned, PinnedFinding, Suite
+from lockgate.errors import PolicyError
+from lockgate.policy.load import load_suite
+from lockgate.policy.suite import Case, Expect, Pinned, PinnedFinding, Suite, ToolCall
 
 _CASE = {"name": "c", "prompt": "hi", "expect": "allow"}
 
@@ -88,3 +91,50 @@ def test_an_empty_suite_is_read_and_left_to_the_runner() -> None:
 def test_cases_are_needed() -> None:
     with pytest.raises(ValidationError, match="Field required"):
         Suite.model_validate({"version": 1})
+
+
+ROWS = """\
+version: 1
+cases:
+  - name: rows
+    tenant: acme
+    expect: {action: refuse, rules: [a]}
+    each:
+      - {prompt: one}
+      - {prompt: two, expect: {rules: [b]}}
+      - {prompt: three, name: own, expect: allow}
+"""
+
+
+def test_rows_are_cases_of_their_own(tmp_path: Path) -> None:
+    file = tmp_path / "x_test.yaml"
+    file.write_text(ROWS, encoding="utf-8")
+    suite = load_suite(file)
+    assert [(case.name, case.prompt, case.tenant) for case in suite.cases] == [
+        ("rows [1]", "one", "acme"),
+        ("rows [2]", "two", "acme"),
+        ("own", "three", "acme"),
+    ]
+    assert [(case.expect.action, case.expect.rules) for case in suite.cases] == [
+        ("refuse", ("a",)),
+        ("refuse", ("b",)),
+        ("allow", None),
+    ]
+    assert [suite.at("cases", i) for i in range(3)] == [f"{file}:{line}" for line in (7, 8, 9)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "line"), [("[{prompt: one, expectt: allow}]", 4), ("[{prompt: one}]", 4), ("[word]", 4), ("word", 4)]
+)
+def test_a_wrong_row_is_said_with_its_line(tmp_path: Path, rows: str, line: int) -> None:
+    file = tmp_path / "x_test.yaml"
+    file.write_text(f"version: 1\ncases:\n  - name: rows\n    each: {rows}\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as error:
+        load_suite(file)
+    assert error.value.where.endswith(f":{line}") or error.value.where.endswith(":3")
+
+
+def test_a_call_as_it_is_written() -> None:
+    assert ToolCall(name="f", arguments={"a": "ü"}).written == '{"a": "ü"}'
+    assert ToolCall(name="f", arguments="{").written == "{"
+    assert ToolCall(name="f").written == "{}"

@@ -61,6 +61,7 @@ def test_defaults() -> None:
         "judge_per_minute": 600,
         "judge_parallel": 32,
         "country_header": None,
+        "tags_header": None,
         "language_header": None,
         "moderations": None,
         "provider": "openai",

@@ -6,20 +6,22 @@ fails, and so does a streamed case whose answer differs from that of the whole t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lockgate.engine import Engine, Pin
 from lockgate.errors import GuardUnavailable, LockgateError, PolicyError, Refused
-from lockgate.exchange import Exchange, Reading, Subject
+from lockgate.exchange import Exchange, Reading
 from lockgate.ids import new_id
 from lockgate.masks import Masker
 from lockgate.passage import Passage
 from lockgate.pieces import Pieces
 from lockgate.policy.nearest import suggest
-from lockgate.policy.plan import Plan
-from lockgate.policy.suite import Case, Suite
+from lockgate.policy.plan import Plan, PlannedRule
+from lockgate.policy.suite import Case, Suite, ToolCall, subject_of
 from lockgate.verdict import Action, Finding, Verdict
 from lockgate.wire.chat import ChatLens
 from lockgate.wire.values import edit_value, only_text, read_value
@@ -39,10 +41,12 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """`uncovered` are the ids of rules that applied in no case."""
+    """`uncovered` are the rules that applied in no case, and the overlays that covered none; `parts` is how many rules and
+    overlays there are."""
 
     cases: tuple[CaseResult, ...]
     uncovered: tuple[str, ...]
+    parts: int = 0
 
     @property
     def passed(self) -> bool:
@@ -56,6 +60,8 @@ class _Outcome:
     action: Action = Action.ALLOW
     prompt: str | None = None
     completion: str | None = None
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    plan: Plan | None = None
     verdicts: list[Verdict] = field(default_factory=list)
 
     def take(self, verdict: Verdict) -> None:
@@ -86,7 +92,7 @@ _KEY = b"policy tests"  # so that masks are the same in each run
 async def run_suite(plan: Plan, suite: Suite) -> SuiteResult:
     """Run every case. Raises nothing: what goes wrong is in the result."""
     results: list[CaseResult] = []
-    applied: set[str] = set()
+    reached: set[tuple[str, str]] = set()
     for i, case in enumerate(suite.cases):
         where = suite.at("cases", i)
         try:
@@ -97,10 +103,33 @@ async def run_suite(plan: Plan, suite: Suite) -> SuiteResult:
         except Exception as error:  # noqa: BLE001 - a broken case must not hide the others
             results.append(CaseResult(case.name, "ERROR", (f"{type(error).__name__}: {error}",), where))
             continue
-        applied.update(outcome.rules, outcome.shadow)
+        reached.update(_reached(outcome))
         results.append(CaseResult(case.name, "FAIL" if problems else "PASS", tuple(problems), where))
-    rules = dict.fromkeys(rule.id for side in (plan.prompt, plan.completion) for rule in side.rules)
-    return SuiteResult(tuple(results), tuple(rule for rule in rules if rule not in applied))
+    parts = _parts(plan)
+    return SuiteResult(tuple(results), tuple(said for part, said in parts.items() if part not in reached), len(parts))
+
+
+def _parts(plan: Plan) -> dict[tuple[str, str], str]:
+    """What cases should reach, and how it is called: the rules of the policy, its overlays, and what these change."""
+    parts = {(rule.id, rule.where): rule.id for rule in _rules(plan)}
+    for name, _ in plan.overlays.scopes if plan.overlays is not None else ():
+        assert plan.overlays is not None
+        parts["", name] = f"overlay {name}"
+        for rule in _rules(plan.overlays.plan_under((name,))):
+            parts.setdefault((rule.id, rule.where), f"{rule.id} (overlay {name})")
+    return parts
+
+
+def _reached(outcome: _Outcome) -> Iterator[tuple[str, str]]:
+    plan = outcome.plan
+    assert plan is not None
+    yield from (("", name) for name in plan.overlaid)
+    applied = {*outcome.rules, *outcome.shadow}
+    yield from ((rule.id, rule.where) for rule in _rules(plan) if rule.id in applied)
+
+
+def _rules(plan: Plan) -> Iterator[PlannedRule]:
+    yield from {rule.id: rule for side in (plan.prompt, plan.completion) for rule in side.rules}.values()
 
 
 async def _run(plan: Plan, case: Case) -> tuple[_Outcome, list[str]]:
@@ -141,15 +170,10 @@ def _pins(plan: Plan, case: Case) -> dict[str, Pin]:
 
 async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
     outcome = _Outcome()
-    subject = Subject(case.model, case.user, tuple(case.tags), case.tenant, case.country, case.language)
-    passage = Passage(
-        plan, Exchange(new_id(), "chat", subject, stream=streamed), Engine(_pins(plan, case)), masker=Masker(_KEY)
-    )
-    messages: list[Any] | None = None
-    if case.messages is not None:
-        messages = [dict(message) for message in case.messages]
-    elif case.prompt is not None:
-        messages = [{"role": "user", "content": case.prompt}]
+    exchange = Exchange(new_id(), case.route, subject_of(case), stream=streamed, given=tuple(case.context))
+    outcome.plan = plan = plan.chosen(exchange)
+    passage = Passage(plan, exchange, Engine(_pins(plan, case)), masker=Masker(_KEY))
+    messages = _messages(case)
     if messages is not None:
         document = {"messages": messages}
         verdict = await passage.prompt(ChatLens().read_request(document))
@@ -157,7 +181,9 @@ async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
         if _stops(verdict):
             return outcome
         outcome.prompt = only_text(edit_value(document, verdict.edits)["messages"])
-    if case.completion is not None:
+    if case.tool_calls:
+        await _called(passage, case, outcome)
+    elif case.completion is not None:
         if streamed:
             await _streamed(passage, case.chunks or (), outcome)
         else:
@@ -170,6 +196,52 @@ async def _exchange(plan: Plan, case: Case, *, streamed: bool) -> _Outcome:
                     case.completion, passage.edits(verdict), base="/choices/0/message/content"
                 )
     return outcome
+
+
+def _messages(case: Case) -> list[Any] | None:
+    messages: list[Any] = [dict(message) for message in case.messages or ()]
+    if case.prompt is not None:
+        messages = [{"role": "user", "content": case.prompt}]
+    if case.documents:
+        if not messages or messages[-1].get("role") != "user":
+            messages.append({"role": "user", "content": []})
+        said = messages[-1]["content"]
+        parts = [{"type": "text", "text": said}] if isinstance(said, str) else list(said)
+        messages[-1] = {**messages[-1], "content": [*parts, *map(_file, case.documents)]}
+    return messages or None
+
+
+def _file(text: str) -> dict[str, Any]:
+    """A part of a message that is a text file."""
+    data = base64.b64encode(text.encode()).decode()
+    return {"type": "file", "file": {"filename": "document.txt", "file_data": f"data:text/plain;base64,{data}"}}
+
+
+async def _called(passage: Passage, case: Case, outcome: _Outcome) -> None:
+    """An answer with calls of tools, as an upstream sends one."""
+    calls = [
+        {"id": f"call_{i}", "type": "function", "function": {"name": call.name, "arguments": call.written}}
+        for i, call in enumerate(case.tool_calls)
+    ]
+    message = {"role": "assistant", "content": case.completion, "tool_calls": calls}
+    document = {
+        "object": "chat.completion",
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
+    }
+    verdict = await passage.answer(ChatLens().read_answer(document))
+    outcome.take(verdict)
+    if not _stops(verdict):
+        said = edit_value(document, passage.edits(verdict))["choices"][0]["message"]
+        outcome.completion = said["content"]
+        outcome.tool_calls = [ToolCall.model_validate(_as_called(call["function"])) for call in said["tool_calls"]]
+
+
+def _as_called(function: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        arguments = json.loads(function["arguments"])
+    except ValueError:
+        arguments = function["arguments"]
+    return {"name": function["name"], "arguments": arguments if isinstance(arguments, dict) else function["arguments"]}
 
 
 async def _streamed(passage: Passage, chunks: Sequence[str], outcome: _Outcome) -> None:
@@ -194,6 +266,15 @@ def _compare(case: Case, outcome: _Outcome) -> list[str]:
         _differ(problems, "rules", sorted(expect.rules), outcome.rules)
     if expect.flags is not None:
         _differ(problems, "flags", sorted(expect.flags), outcome.flags)
+    if expect.overlays is not None and outcome.plan is not None:
+        _differ(problems, "overlays", list(expect.overlays), list(outcome.plan.overlaid))
+    if expect.tool_calls is not None:
+        wanted = [
+            ToolCall.model_validate(_as_called({"name": one.name, "arguments": one.written}))
+            for one in expect.tool_calls
+        ]
+        came = [f"{one.name}({one.written})" for one in outcome.tool_calls]
+        _differ(problems, "tool_calls", [f"{one.name}({one.written})" for one in wanted], came)
     if expect.shadow is not None:
         _differ(problems, "shadow", sorted(expect.shadow), outcome.shadow)
     if expect.failed is not None:

@@ -18,9 +18,11 @@ from lockgate.exchange import KINDS, ROLES, SIDES, Kind, Role, Side
 from lockgate.notes import Note
 from lockgate.policy.conditions import Condition, compile_condition
 from lockgate.policy.flag_note import FlagNote
+from lockgate.policy.merge import overlaid
 from lockgate.policy.nearest import suggest
 from lockgate.policy.plan import (
     Look,
+    Overlays,
     Plan,
     PlannedRule,
     Refusal,
@@ -30,12 +32,20 @@ from lockgate.policy.plan import (
     Use,
 )
 from lockgate.policy.problems import say
-from lockgate.policy.schema import DEFAULT_MESSAGE, Policy, Rule
+from lockgate.policy.schema import Policy, Rule
+from lockgate.policy.scope import combinations
 from lockgate.policy.surfaces import DEFAULT
 from lockgate.policy.sweeps import Patterns, ready
+from lockgate.policy.then import DEFAULT_MESSAGE
 from lockgate.verdict import Action
 
 _WHOLE = ("hold", "after")
+
+READY = 64
+"""Combinations of overlays that are compiled at load, the smallest first; others are when they are first met."""
+
+Built = dict[tuple[str, str, str], tuple[PatternDetector | Detector, ...]]
+"""Kind, configuration, and what else it was made from → detectors."""
 
 
 def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) -> Plan:
@@ -47,14 +57,29 @@ def compile_policy(policy: Policy, *, catalog: Mapping[str, Entry] = CATALOG) ->
     collects = gc.isenabled()
     gc.disable()  # next to nothing of what is made here is garbage, and looking for it takes a third of the time
     try:
-        return _compiled(policy, catalog)
+        return _with_overlays(policy, catalog)
     finally:
         if collects:
             gc.enable()
 
 
-def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
-    builder = _Builder(policy, catalog)
+def _with_overlays(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
+    built: Built = {}
+    plan = _compiled(policy, catalog, built)
+    if not policy.overlays:
+        return plan
+    scopes = [(one.id, one.where) for one in policy.overlays]
+    overlays = Overlays(scopes, lambda ids: _compiled(overlaid(policy, ids), catalog, built))
+    for one in scopes:  # each by itself, whether or not it can be met so
+        overlays.plan_under((one[0],))
+    for holding in combinations([scope for _, scope in scopes], READY):
+        if len(holding) > 1:
+            overlays.plan_under(tuple(scopes[i][0] for i in holding))
+    return replace(plan, overlays=overlays, judged=plan.judged or any(made.judged for made in overlays.made))
+
+
+def _compiled(policy: Policy, catalog: Mapping[str, Entry], built: Built) -> Plan:
+    builder = _Builder(policy, catalog, built)
     rules = [builder.rule(i, rule) for i, rule in enumerate(policy.rules)]
     for i, rule in enumerate(rules):
         _check_permit_names(policy, i, rule, rules)
@@ -88,12 +113,12 @@ def _compiled(policy: Policy, catalog: Mapping[str, Entry]) -> Plan:
 
 
 class _Builder:
-    """Builds each detector once for each configuration, however many rules ask for it."""
+    """Builds each detector once for each configuration, however many rules ask for it: `built` are those that are there."""
 
-    def __init__(self, policy: Policy, catalog: Mapping[str, Entry]) -> None:
+    def __init__(self, policy: Policy, catalog: Mapping[str, Entry], built: Built) -> None:
         self._policy = policy
         self._catalog = catalog
-        self._built: dict[tuple[str, str, str], tuple[PatternDetector | Detector, ...]] = {}
+        self._built = built
         self._principles = {principle.id: principle for principle in policy.principles}
 
     def rule(self, index: int, rule: Rule) -> PlannedRule:
@@ -147,7 +172,9 @@ class _Builder:
             hint = suggest(kind, list(self._catalog)) or f"known detectors: {', '.join(sorted(self._catalog))}"
             raise PolicyError(f"there is no detector {kind!r}", where=where, hint=hint)
         folder = str(Path(where.rpartition(":")[0]).parent) if entry.files else ""
-        key = (kind, json.dumps(config, sort_keys=True), folder)
+        # A judge reads the principles, and an overlay may change these.
+        told = "\n".join(repr(one) for one in self._policy.principles) if kind == "judge" else ""
+        key = (kind, json.dumps(config, sort_keys=True), f"{folder}\n{told}")
         if key not in self._built:
             try:
                 context = {"folder": folder, "principles": self._policy.principles}

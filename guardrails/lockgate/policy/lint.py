@@ -7,14 +7,17 @@ said: whether a condition can be true is told of constants and single comparison
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from lockgate.exchange import Exchange
 from lockgate.policy.conditions import ConditionFailure
 from lockgate.policy.conflicts import conflicts
+from lockgate.policy.merge import overlaid
 from lockgate.policy.plan import Plan, PlannedRule
 from lockgate.policy.schema import Policy
-from lockgate.policy.suite import Suite
+from lockgate.policy.scope import Scope
+from lockgate.policy.suite import Suite, subject_of
 from lockgate.verdict import Action
 
 Kind = Literal[
@@ -58,7 +61,24 @@ def lint(policy: Policy, plan: Plan, suite: Suite | None) -> list[Remark]:
         short = ": few models answer in that time" if plan.deadline < _SHORT else ""
         found.append(Remark("judge", f"asks a judge, who has {plan.deadline:g} s (deadline_ms){short}"))
     found.extend(Remark("conflict", str(one), one.permit) for one in conflicts(plan))
+    for name, scope in plan.overlays.scopes if plan.overlays is not None else ():
+        found.extend(_of_overlay(policy, plan, name, scope, suite, found))
     return found
+
+
+def _of_overlay(
+    policy: Policy, plan: Plan, name: str, scope: Scope, suite: Suite | None, found: Sequence[Remark]
+) -> Iterator[Remark]:
+    """What an overlay brings to be remarked on."""
+    assert plan.overlays is not None
+    known = {(one.kind, one.rule, one.where) for one in found}
+    for one in lint(overlaid(policy, (name,)), plan.overlays.plan_for_ids((name,)), suite):
+        if (one.kind, one.rule, one.where) not in known:
+            yield replace(one, says=f"{one.says} (overlay {name})")
+    covered = suite is not None and any(scope.holds(Exchange("", case.route, subject_of(case))) for case in suite.cases)
+    if not covered:
+        where = next((policy.at("overlays", i) for i, one in enumerate(policy.overlays) if one.id == name), "")
+        yield Remark("untested", f"no case of its tests is covered by the overlay {name}", where=where)
 
 
 def _of_rule(rule: PlannedRule, rules: Sequence[PlannedRule]) -> Iterator[Remark]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,16 +11,14 @@ from pydantic import ValidationError
 from lockgate.errors import PolicyError
 from lockgate.policy.document import Node, read_document
 from lockgate.policy.locate import find_policy
+from lockgate.policy.merge import checked, merged, overlays_of, own_content
 from lockgate.policy.nearest import suggest
 from lockgate.policy.problems import Placed, one_error, placed_problems
-from lockgate.policy.schema import Policy
-from lockgate.policy.suite import Suite
+from lockgate.policy.schema import Policy, Roots
+from lockgate.policy.suite import Suite, each_written_out
 
 MAX_EXTENDS = 16
 """How many files deep `extends` may go."""
-
-# A file has these for itself: an overlay that says nothing of them does not get them from what it extends.
-_OWN = frozenset({"version", "name", "description", "extends"})
 
 
 def load_policy(path: str | os.PathLike[str], *, known_detectors: Collection[str] | None = None) -> Policy:
@@ -29,14 +27,13 @@ def load_policy(path: str | os.PathLike[str], *, known_detectors: Collection[str
     Where `known_detectors` are given, a `use:` of any other one is an error. Raises PolicyError and nothing else; it
     lists all problems, and its `where` is the first one's.
     """
-    files = _Files().collect(find_policy(path))
-    tree = _merge(files)
-    sources = tuple(node.file for node in reversed(files))
-    try:
-        policy = Policy.model_validate(tree.plain())
-    except ValidationError as error:
-        raise one_error(placed_problems(error, Policy, tree), sources) from error
-    policy = policy.placed(tree, sources)
+    files = _Files()
+    roots = files.collect(find_policy(path))
+    found = merged(roots, roots[-1])
+    overlays = {name: _of_overlay(node, files) for name, node in overlays_of(found.tree)}
+    beside = (root.file for parts in overlays.values() for root in parts)
+    sources = tuple(dict.fromkeys((*(node.file for node in reversed(roots)), *beside)))
+    policy = checked(found, sources, Roots(tuple(roots), overlays))
     if known_detectors is not None:
         unknown = _unknown_detectors(policy, known_detectors)
         if unknown:
@@ -46,7 +43,7 @@ def load_policy(path: str | os.PathLike[str], *, known_detectors: Collection[str
 
 def load_suite(path: str | os.PathLike[str]) -> Suite:
     """The policy tests in the file at `path`. Raises PolicyError and nothing else."""
-    tree = read_document(Path(path))
+    tree = each_written_out(read_document(Path(path)))
     try:
         return Suite.model_validate(tree.plain()).placed(tree)
     except ValidationError as error:
@@ -62,13 +59,32 @@ def test_file_of(policy_path: str | os.PathLike[str]) -> Path:
 class _Files:
     """Reads a policy and all that it extends: each file once, what is extended before what extends it."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: Mapping[Path, Node] | None = None) -> None:
         self.trail: list[Path] = []
-        self.done: dict[Path, Node] = {}
+        self.done: dict[Path, Node] = dict(done or {})
 
     def collect(self, path: Path) -> list[Node]:
         self._visit(path, "")
         return list(self.done.values())
+
+    def collect_more(self, asking: Node) -> list[Node]:
+        """What `extends` of an overlay brings that is not there already."""
+        before = len(self.done)
+        for base in _bases(asking):
+            self.trail.append(Path(asking.file).resolve())
+            path = find_policy(str(base.value), beside=Path(asking.file).parent, where=base.where)
+            if path.resolve() == self.trail[-1]:
+                raise PolicyError("an overlay extends the policy that it lies over", where=base.where)
+            self._visit(path, base.where)
+            self.trail.pop()
+        new = list(self.done.values())[before:]
+        for root in new:
+            if (nested := root.get("overlays")) is not None:
+                raise PolicyError(
+                    "a policy that an overlay extends has overlays itself", where=nested.where,
+                    hint="list them beside this one",
+                )  # fmt: skip
+        return new
 
     def _visit(self, path: Path, where: str) -> None:
         key = path.resolve()
@@ -109,49 +125,9 @@ def _require_version(root: Node) -> None:
         raise PolicyError("this Lockgate reads version 1", where=where, hint="write `version: 1`")
 
 
-def _merge(files: Sequence[Node]) -> Node:
-    """One tree of all files, the nearest last. Each node keeps the file and the line where it was written."""
-    own = files[-1]
-    merged: dict[str, Node] = {}
-    for root in files:
-        for key, node in (root.value if isinstance(root.value, dict) else {}).items():
-            if key in _OWN and root is not own:
-                continue
-            before = merged.get(key)
-            if before is not None and key in ("rules", "principles"):
-                merged[key] = _merge_entries(before, node)
-            elif before is not None and key == "stream":
-                merged[key] = _merge_keys(before, node)
-            else:
-                merged[key] = node
-    return Node(merged, own.file, own.line)
-
-
-def _merge_keys(base: Node, overlay: Node) -> Node:
-    if not isinstance(base.value, dict) or not isinstance(overlay.value, dict):
-        return overlay
-    return Node({**base.value, **overlay.value}, overlay.file, overlay.line)
-
-
-def _merge_entries(base: Node, overlay: Node) -> Node:
-    """Entries of `overlay` take the place of those of the same id in `base`; the others follow."""
-    if not isinstance(base.value, list) or not isinstance(overlay.value, list):
-        return overlay
-    entries = list(base.value)
-    places = {_id(entry): index for index, entry in enumerate(entries)}
-    for entry in overlay.value:
-        # An id that stands twice in one file replaces once; the second is kept, for the error to point at it.
-        place = places.pop(_id(entry), None)
-        if place is None:
-            entries.append(entry)
-        else:
-            entries[place] = entry
-    return Node(entries, overlay.file, overlay.line)
-
-
-def _id(entry: Node) -> object:
-    node = entry.get("id")
-    return node.value if node is not None and isinstance(node.value, str) else id(entry)
+def _of_overlay(node: Node, files: _Files) -> tuple[Node, ...]:
+    """The trees of an overlay: of what it extends and the policy has not, and of what it says itself."""
+    return (*_Files(files.done).collect_more(node), own_content(node))
 
 
 def _unknown_detectors(policy: Policy, known: Collection[str]) -> list[Placed]:

@@ -7,10 +7,27 @@ import re
 from collections.abc import Iterator
 
 from lockgate.policy.document import Node
+from lockgate.policy.schema import Policy
 
 _PLAIN = re.compile(r"(?!(?:true|false|null)$)[a-z][a-z0-9_./-]*")
 _WIDE = 88
 _COLUMN = 72
+
+
+def merge_order(policy: Policy) -> str:
+    """What the merged policy is made of, as comments: a line for each file and overlay, the furthest first. What stands later
+    goes before what stands earlier."""
+    if policy.roots is None:
+        return ""
+    waiting = [one.id for one in policy.overlays]
+    order = [root.file for root in policy.roots.files]
+    for name, parts in policy.roots.overlays.items():
+        if name not in waiting:  # it lies over it now
+            order += [*(root.file for root in parts[:-1]), f"{parts[-1].where}, overlay {name}"]
+    lines = ["# merge order, the last goes first:", *(f"#   {i}. {one}" for i, one in enumerate(order, 1))]
+    if waiting:
+        lines.append(f"# overlays, where they hold: {', '.join(waiting)}")
+    return "\n".join(lines) + "\n"
 
 
 def merged_text(tree: Node) -> str:
@@ -25,7 +42,7 @@ def merged_text(tree: Node) -> str:
 def _mapping(node: Node, indent: str) -> Iterator[tuple[str, Node]]:
     assert isinstance(node.value, dict)
     for key, value in node.value.items():
-        if key == "extends" and not indent:
+        if key in ("extends", "without") and not indent:
             continue  # it is merged in
         yield from _entry(f"{indent}{_scalar(key)}:", value, indent)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from lockgate.detectors.protocol import Detector, PatternDetector
 from lockgate.detectors.scanner import Scanner
+from lockgate.errors import PolicyError
 from lockgate.exchange import Exchange, Kind, Role, Side
 from lockgate.notes import Note
 from lockgate.policy.conditions import Condition
 from lockgate.policy.scope import Scope
 from lockgate.verdict import Action, Reason
+
+MOST_PLANS = 512
+"""Combinations of overlays whose plans are kept: past that, the oldest is compiled again when it is met."""
 
 OnError = Literal["refuse", "flag", "allow"]
 Judgement = Literal["allow", "flag", "refuse"]
@@ -231,10 +235,28 @@ class Plan:
     logprobs: frozenset[str] = frozenset()
     commit: str = ""
     """Of the checkout that the policy's files are in, where that is known."""
+    overlays: Overlays | None = None
+    overlaid: tuple[str, ...] = ()
+    """The overlays under which this one was made, in the order in which they were laid."""
+
+    def chosen(self, exchange: Exchange) -> Plan:
+        """The plan for an exchange: this one, or the one under the overlays that cover it. Raises PolicyError where these
+        contradict each other, which is known at load for the first combinations, and for others when they are met."""
+        return self if self.overlays is None else self.overlays.plan_for(exchange) or self
+
+    @property
+    def every(self) -> tuple[Plan, ...]:
+        """This one, and those under overlays that are made by now."""
+        return (self,) if self.overlays is None else (self, *self.overlays.made)
+
+    def at_commit(self, commit: str) -> Plan:
+        """This plan and those under overlays, told the commit of their files."""
+        overlays = self.overlays.at_commit(commit) if self.overlays is not None else None
+        return replace(self, commit=commit, overlays=overlays)
 
     def ready(self) -> None:
         """Compile what only streams need now, and not at the first of them."""
-        for look in self.completion.looks.values():
+        for look in (look for plan in self.every for look in plan.completion.looks.values()):
             for sweep in (look.acting, look.watching):
                 if sweep is not None:
                     sweep.scanner.ready()
@@ -257,6 +279,58 @@ class Plan:
 
     def side(self, side: Side) -> SidePlan:
         return self.prompt if side == "prompt" else self.completion
+
+
+class Overlays:
+    """The plans under overlays: one for each combination that holds together, made once. `make` compiles one; it raises
+    PolicyError."""
+
+    def __init__(self, scopes: Sequence[tuple[str, Scope]], make: Callable[[tuple[str, ...]], Plan]) -> None:
+        self.scopes = tuple(scopes)
+        self._make = make
+        self._plans: dict[tuple[str, ...], Plan] = {}
+        self._wrong: dict[tuple[str, ...], PolicyError] = {}
+        self._commit = ""
+
+    @property
+    def made(self) -> tuple[Plan, ...]:
+        return tuple(self._plans.values())
+
+    def holding(self, exchange: Exchange) -> tuple[str, ...]:
+        """The ids of the overlays that cover an exchange, in the order of the policy."""
+        return tuple(name for name, scope in self.scopes if scope.holds(exchange))
+
+    def plan_for(self, exchange: Exchange) -> Plan | None:
+        """None where no overlay covers it. Raises PolicyError."""
+        holding = self.holding(exchange)
+        if not holding:
+            return None
+        return self.plan_for_ids(holding)
+
+    def plan_for_ids(self, ids: tuple[str, ...]) -> Plan:
+        """The plan under these overlays. Raises PolicyError."""
+        return self._plans.get(ids) or self.plan_under(ids)
+
+    def plan_under(self, ids: tuple[str, ...]) -> Plan:
+        """The same, compiled now; one that is wrong is compiled once."""
+        if ids in self._wrong:
+            raise self._wrong[ids]
+        try:
+            made = replace(self._make(ids), overlaid=ids, commit=self._commit)
+        except PolicyError as error:
+            self._wrong[ids] = error
+            raise
+        if len(self._plans) >= MOST_PLANS:
+            del self._plans[next(iter(self._plans))]
+        self._plans[ids] = made
+        return made
+
+    def at_commit(self, commit: str) -> Overlays:
+        told = Overlays(self.scopes, self._make)
+        told._commit = commit
+        told._plans = {ids: replace(plan, commit=commit) for ids, plan in self._plans.items()}
+        told._wrong = dict(self._wrong)
+        return told
 
 
 def request_facts(exchange: Exchange, side: Side) -> dict[str, object]:

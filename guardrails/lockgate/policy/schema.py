@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -27,13 +28,12 @@ from pydantic_core import PydanticCustomError
 
 from lockgate.exchange import KINDS, ROLES, Kind, Role, Side
 from lockgate.policy.document import Node
-from lockgate.policy.flag_note import LANGUAGE, FlagNote, Said
+from lockgate.policy.flag_note import LANGUAGE
 from lockgate.policy.model import Model, problem
 from lockgate.policy.nearest import suggest
 from lockgate.policy.scope import Scope
 from lockgate.policy.surfaces import DEFAULT, NAMES
-
-DEFAULT_MESSAGE = "This was stopped by a rule of this service."
+from lockgate.policy.then import FLAG_NAME, Then, then_of
 
 PROBLEMS = "policy_problems"
 """Type of the pydantic error that carries `Problem` triples (path, problem, hint) in its context."""
@@ -49,7 +49,6 @@ def listed(value: Any) -> Any:
 # Names of policies and rules stand in HTTP headers, so they are short and plain.
 ID = "^[a-z0-9][a-z0-9-]{0,63}$"
 NAME = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-FLAG_NAME = "^[a-z][a-z0-9_-]{0,63}$"
 PATTERNS = {
     ID: "use a-z, 0-9 and -, at most 64 of them",
     NAME: "use letters, digits, `.`, `_` and `-`, at most 64 of them",
@@ -60,7 +59,6 @@ PATTERNS = {
 
 Id = Annotated[str, StringConstraints(pattern=ID)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
-FlagName = Annotated[str, StringConstraints(pattern=FLAG_NAME)]
 Sides = Annotated[tuple[Side, ...], BeforeValidator(listed, json_schema_input_type=Side | list[Side])]
 Roles = Annotated[tuple[Role, ...], BeforeValidator(listed, json_schema_input_type=Role | list[Role])]
 Kinds = Annotated[tuple[Kind, ...], BeforeValidator(listed, json_schema_input_type=Kind | list[Kind])]
@@ -74,108 +72,6 @@ def _version(value: Any) -> Any:
 
 
 Version = Annotated[Literal[1], BeforeValidator(_version)]
-
-
-class Refusal(Model):
-    """`message` is for the user. `status` is a refused prompt's: 400, or 200 with the message as the answer. `explain`:
-    what kind of thing was found is told, and said where there is no message."""
-
-    message: Annotated[str, StringConstraints(min_length=1)] = DEFAULT_MESSAGE
-    status: Literal[200, 400] = 400
-    explain: StrictBool = True
-
-
-class Rewrite(Model):
-    """What stands in a finding's place: `mode` redact → ``[LABEL]``, mask → ``*`` a character, remove → nothing,
-    replace → `text`, hash and pseudonym → a mask that is the value's own."""
-
-    mode: Literal["redact", "mask", "remove", "replace", "hash", "pseudonym"]
-    text: str = ""
-
-
-MODES = ("redact", "mask", "remove", "hash", "pseudonym")
-"""Ways to rewrite that are one word."""
-
-_Mode = Literal["redact", "mask", "remove", "hash", "pseudonym"]
-
-
-class Revise(Model):
-    """A model writes the answer anew, at most so many times."""
-
-    rounds: Annotated[StrictInt, Field(ge=1, le=4)] = 2
-
-
-class _Replacement(Model):
-    replace: str
-
-
-def _refusal(value: Any) -> Any:
-    if value is False:
-        raise problem("`refuse` is true or a mapping", "leave it out where nothing is refused")
-    return {} if value is True else value
-
-
-def _revision(value: Any) -> Any:
-    if value is False:
-        raise problem("`revise` is true or a mapping", "leave it out where nothing is revised")
-    return {} if value is True else value
-
-
-def _rewrite(value: Any) -> Any:
-    if value is None or isinstance(value, Rewrite):
-        return value
-    if isinstance(value, Mapping):
-        if set(value) == {"mode", "text"} or set(value) == {"mode"}:
-            return value
-        if set(value) != {"replace"} or not isinstance(value["replace"], str):
-            raise problem("as a mapping, `rewrite` has the key `replace` and a text", "write {replace: TEXT}")
-        return {"mode": "replace", "text": value["replace"]}
-    if value not in MODES:
-        said = "`rewrite` is redact, mask, remove, hash, pseudonym or {replace: TEXT}"
-        raise problem(said, suggest(str(value), [*MODES, "replace"]))
-    return {"mode": value}
-
-
-class Then(Model):
-    """What a rule does: one of `refuse`, `rewrite`, `revise`, `record`, and a `flag` beside it or alone. `restore` puts what a
-    rewrite has masked in a prompt back in the answer."""
-
-    refuse: Annotated[
-        Refusal | None, BeforeValidator(_refusal, json_schema_input_type=Literal[True] | Refusal | None)
-    ] = None
-    rewrite: Annotated[
-        Rewrite | None,
-        BeforeValidator(_rewrite, json_schema_input_type=_Mode | _Replacement | None),
-    ] = None
-    restore: StrictBool = False
-    revise: Annotated[
-        Revise | None, BeforeValidator(_revision, json_schema_input_type=Literal[True] | Revise | None)
-    ] = None
-    flag: dict[FlagName, Said | FlagNote] = {}  # noqa: RUF012 - pydantic copies it
-    record: StrictBool = False
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        chosen = [name for name in ("refuse", "rewrite", "revise", "record") if getattr(self, name)]
-        if len(chosen) > 1:
-            raise problem(
-                f"`then` has both `{chosen[0]}` and `{chosen[1]}`", "a rule does one of them; write two rules"
-            )
-        if self.restore and (self.rewrite is None or self.rewrite.mode not in ("hash", "pseudonym")):
-            raise problem("`restore` puts back what a mask stands for", "write rewrite: pseudonym (or hash) beside it")
-        if not chosen and not self.flag:
-            raise problem("`then` is empty", "write one of refuse, rewrite, revise, flag, record")
-        return self
-
-
-def _then(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    if value in ("refuse", "revise", "record"):
-        return {value: True}
-    if value in MODES:
-        raise problem(f"`{value}` is a way to rewrite", f"write {{rewrite: {value}}}")
-    raise problem("as one word, `then` is refuse, revise or record", suggest(value, ["refuse", "revise", "record"]))
 
 
 class Where(Model):
@@ -209,6 +105,11 @@ class Principle(Model):
         return self.where if self.where.said else None
 
 
+Judgement = Literal["allow", "flag", "refuse"]
+DEADLINE = 1_000
+Deadline = Annotated[StrictInt, Field(ge=1, le=60_000)]
+
+
 def _uses(value: Any) -> Any:
     if isinstance(value, str):
         return {value: {}}
@@ -239,7 +140,8 @@ class Rule(Model):
     ] = {}  # noqa: RUF012 - as above
     when: Annotated[str, StringConstraints(min_length=1)] | None = None
     then: Annotated[
-        Then | None, BeforeValidator(_then, json_schema_input_type=Literal["refuse", "revise", "record"] | Then | None)
+        Then | None,
+        BeforeValidator(then_of, json_schema_input_type=Literal["refuse", "revise", "record"] | Then | None),
     ] = None
     stream: Literal["hold", "after"] | None = None
     mode: Literal["enforce", "shadow"] = "enforce"
@@ -273,6 +175,36 @@ class Rule(Model):
         return self
 
 
+class Overlay(Model):
+    """What is different in the exchanges that `where` covers: policies that it `extends`, then what it says itself, laid over
+    the policy as a nearer file. `without` names rules that do not hold there; a rule that is `final` stays."""
+
+    id: Id
+    description: str = ""
+    where: Scope
+    extends: Words = ()
+    without: Words = ()
+    unknown: Judgement = "allow"
+    unseen: Judgement = "allow"
+    deadline_ms: Deadline = DEADLINE
+    stream: Stream = Stream()
+    principles: tuple[Principle, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.where.said:
+            raise problem(
+                "`where` says nothing, so the overlay would hold everywhere", "write it into the policy itself"
+            )
+        if not self.model_fields_set & {*CONTENT, "extends"}:
+            raise problem("the overlay changes nothing", f"give it one of {', '.join(('extends', *CONTENT))}")
+        return self
+
+
+CONTENT = ("without", "unknown", "unseen", "deadline_ms", "stream", "principles", "rules")
+"""What an overlay may say, as a policy does."""
+
 Unguarded = Literal["allow", "refuse"]
 
 
@@ -283,6 +215,19 @@ def _surfaces(given: Unguarded | dict[str, Unguarded]) -> Unguarded | dict[str, 
     if isinstance(given, dict) and DEFAULT not in given:
         raise problem("`default` is missing", "say what happens to the surfaces that are not named")
     return given
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The trees of a policy's files, the furthest first and its `own` last, and those of each overlay, by its id: of the
+    files that it extends, and of what it says itself."""
+
+    files: tuple[Node, ...]
+    overlays: Mapping[str, tuple[Node, ...]]
+
+    @property
+    def own(self) -> Node:
+        return self.files[-1]
 
 
 class Policy(Model):
@@ -297,24 +242,31 @@ class Policy(Model):
     description: str = ""
     extends: Words = ()
     unguarded: Annotated[Unguarded | dict[str, Unguarded], AfterValidator(_surfaces)] = "allow"
-    unknown: Literal["allow", "flag", "refuse"] = "allow"
-    unseen: Literal["allow", "flag", "refuse"] = "allow"
-    deadline_ms: Annotated[StrictInt, Field(ge=1, le=60_000)] = 1_000
+    without: Words = ()
+    unknown: Judgement = "allow"
+    unseen: Judgement = "allow"
+    deadline_ms: Deadline = DEADLINE
     stream: Stream = Stream()
     principles: tuple[Principle, ...] = ()
     rules: tuple[Rule, ...] = ()
+    overlays: tuple[Overlay, ...] = ()
 
     _tree: Node | None = PrivateAttr(default=None)
     _sources: tuple[str, ...] = PrivateAttr(default=())
+    _layers: Mapping[int, int] = PrivateAttr(default_factory=dict)
+    _roots: Roots | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _cross(self) -> Self:
         raise_problems(_cross_problems(self))
         return self
 
-    def placed(self, tree: Node, sources: tuple[str, ...]) -> Self:
-        """This policy, told where it was written: the merged `tree`, and the files, its own first."""
-        self._tree, self._sources = tree, sources
+    def placed(
+        self, tree: Node, sources: tuple[str, ...], layers: Mapping[int, int] | None = None, roots: Roots | None = None
+    ) -> Self:
+        """This policy, told where it was written: the merged `tree`, the files, its own first, how near each entry is, and
+        the trees that it was merged from."""
+        self._tree, self._sources, self._layers, self._roots = tree, sources, layers or {}, roots
         return self
 
     @property
@@ -331,10 +283,19 @@ class Policy(Model):
         return self._sources
 
     @property
+    def roots(self) -> Roots | None:
+        """The trees that it was merged from, and those of its overlays; None if it was made in Python."""
+        return self._roots
+
+    @property
     def hash(self) -> str:
-        """``sha256:`` and 16 hex digits of the merged content: what is left at its default, and `extends`, are not in
-        it, so neither a shorthand nor a comment changes it."""
-        content = self.model_dump(mode="json", exclude={"extends"}, exclude_defaults=True)
+        """``sha256:`` and 16 hex digits of the merged content, overlays included: what is left at its default, and
+        `extends`, are not in it, so neither a shorthand nor a comment changes it."""
+        content = self.model_dump(mode="json", exclude={"extends", "without"}, exclude_defaults=True)
+        if self._roots is not None and self.overlays:
+            content["extended"] = {
+                name: [root.plain() for root in roots[:-1]] for name, roots in self._roots.overlays.items()
+            }
         text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -344,14 +305,15 @@ class Policy(Model):
         return self._tree.at(*path).where if self._tree is not None else self.name
 
     def layer(self, *path: str | int) -> int:
-        """How near the file is in which the part at `path` was written: 0 the policy's own, more for what it extends;
-        the index in `sources`."""
-        return self._sources.index(self._tree.at(*path).file) if self._tree is not None else 0
+        """How near the file or overlay is in which the entry at `path` was written: 0 the nearest, more for what it extends
+        or lies over."""
+        return self._layers.get(id(self._tree.at(*path)), 0) if self._tree is not None else 0
 
 
 def _cross_problems(policy: Policy) -> Iterator[Problem]:
     yield from repeated("principles", "id", [p.id for p in policy.principles])
     yield from repeated("rules", "id", [r.id for r in policy.rules])
+    yield from repeated("overlays", "id", [o.id for o in policy.overlays])
     principles = {p.id for p in policy.principles}
     for index, rule in enumerate(policy.rules):
         if rule.principle is not None and rule.principle not in principles:
