@@ -196,7 +196,7 @@ class TestTest:
         )
         code, out, _ = run(capsys, "test", path)
         assert code == OK
-        assert "rules that no case reaches: stop" in out
+        assert "what no case reaches: stop" in out
 
     def test_an_empty_suite_fails(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         path = write(tmp_path, "good.yaml", GOOD)
